@@ -1,0 +1,115 @@
+// The instructions behind the door to the medium (Sources/PmemStore/Media/DirectMedium.swift), and the checksum.
+#ifndef CPM_MEDIUM_H
+#define CPM_MEDIUM_H
+
+#include <libpmem.h>
+#include <stdint.h>
+#include <string.h>
+
+// An aligned 8-byte store that the compiler can neither tear, merge nor drop.
+static inline void cpm_store8(void *destination, uint64_t value) {
+    __atomic_store_n((uint64_t *)destination, value, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t cpm_load8(const void *source) {
+    return __atomic_load_n((const uint64_t *)source, __ATOMIC_RELAXED);
+}
+
+// Starts a copy by non-temporal stores; durable after the next pmem_drain of this thread.
+static inline void cpm_copy_nontemporal(void *destination, const void *source, uint64_t byteCount) {
+    pmem_memcpy(destination, source, byteCount, PMEM_F_MEM_NONTEMPORAL | PMEM_F_MEM_NODRAIN);
+}
+
+static inline void cpm_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
+
+// ---------------------------------------------------------------------------------------------------------------
+// Checksum: CRC-32C over 8-byte words. Ranges of 256 bytes and more run in four interleaved lanes (word i belongs
+// to lane i mod 4), because one lane waits three cycles for every word. docs/format.md gives the definition.
+
+#if defined(__x86_64__)
+__attribute__((target("sse4.2"))) static uint64_t cpm_crc_words_sse42(uint64_t seed, const uint8_t *bytes,
+                                                                      uint64_t byteCount) {
+    uint64_t crc = seed, word;
+    while (byteCount >= 8) {
+        memcpy(&word, bytes, 8);
+        crc = __builtin_ia32_crc32di(crc, word);
+        bytes += 8;
+        byteCount -= 8;
+    }
+    if (byteCount) {
+        word = 0;
+        memcpy(&word, bytes, byteCount);
+        crc = __builtin_ia32_crc32di(crc, word);
+    }
+    return crc;
+}
+
+__attribute__((target("sse4.2"))) static uint32_t cpm_checksum_sse42(uint32_t seed, const uint8_t *bytes,
+                                                                     uint64_t byteCount) {
+    uint64_t a = seed;
+    uint64_t whole = byteCount;
+    if (byteCount >= 256) {
+        uint64_t b = a ^ 1, c = a ^ 2, d = a ^ 3, word;
+        while (byteCount >= 32) {
+            memcpy(&word, bytes, 8);
+            a = __builtin_ia32_crc32di(a, word);
+            memcpy(&word, bytes + 8, 8);
+            b = __builtin_ia32_crc32di(b, word);
+            memcpy(&word, bytes + 16, 8);
+            c = __builtin_ia32_crc32di(c, word);
+            memcpy(&word, bytes + 24, 8);
+            d = __builtin_ia32_crc32di(d, word);
+            bytes += 32;
+            byteCount -= 32;
+        }
+        a = __builtin_ia32_crc32di(a, b | c << 32);
+        a = __builtin_ia32_crc32di(a, d);
+    }
+    a = cpm_crc_words_sse42(a, bytes, byteCount);
+    return (uint32_t)__builtin_ia32_crc32di(a, whole);  // the length is part of what is covered
+}
+#endif
+
+static uint32_t cpm_crc_word_portable(uint32_t crc, uint64_t word) {
+    for (int byte = 0; byte < 8; byte++, word >>= 8) {
+        crc ^= (uint32_t)(word & 0xff);
+        for (int bit = 0; bit < 8; bit++) crc = (crc >> 1) ^ (0x82f63b78u & (0u - (crc & 1)));
+    }
+    return crc;
+}
+
+static uint32_t cpm_checksum_portable(uint32_t seed, const uint8_t *bytes, uint64_t byteCount) {
+    uint32_t lane[4] = {seed, seed ^ 1, seed ^ 2, seed ^ 3};
+    uint64_t whole = byteCount, word;
+    if (byteCount >= 256) {
+        while (byteCount >= 32) {
+            for (int i = 0; i < 4; i++) {
+                memcpy(&word, bytes + 8 * i, 8);
+                lane[i] = cpm_crc_word_portable(lane[i], word);
+            }
+            bytes += 32;
+            byteCount -= 32;
+        }
+        lane[0] = cpm_crc_word_portable(lane[0], lane[1] | (uint64_t)lane[2] << 32);
+        lane[0] = cpm_crc_word_portable(lane[0], lane[3]);
+    }
+    while (byteCount) {
+        uint64_t step = byteCount < 8 ? byteCount : 8;
+        word = 0;
+        memcpy(&word, bytes, step);
+        lane[0] = cpm_crc_word_portable(lane[0], word);
+        bytes += step;
+        byteCount -= step;
+    }
+    return cpm_crc_word_portable(lane[0], whole);
+}
+
+// The checksum of byteCount bytes, started from seed. The seed binds it to a place (see docs/format.md).
+static uint32_t cpm_checksum(uint32_t seed, const void *bytes, uint64_t byteCount) {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("sse4.2")) return cpm_checksum_sse42(seed, (const uint8_t *)bytes, byteCount);
+#endif
+    return cpm_checksum_portable(seed, (const uint8_t *)bytes, byteCount);
+}
+
+#endif

@@ -1,0 +1,56 @@
+/// The door to the medium: every persistent store, flush and fence of the engine goes through this protocol.
+///
+/// The engine is generic over it. ``DirectMedium`` is the implementation for production; its methods become bare
+/// instructions when the engine is specialised. Recording and simulating implementations serve the tests. Swift may
+/// tear, merge or reorder plain stores, so nothing else in the code base writes to the mapping.
+///
+/// Offsets are bytes from the start of the store's address range. A method says *started* where durability needs a
+/// later ``drain(site:)`` by the same thread.
+package protocol Medium: Sendable {
+    /// Address of offset 0. For reading only, and only what ``read(_:_:)`` was asked for.
+    var base: UnsafeMutableRawPointer { get }
+
+    /// True when durability is by pages and system calls (msync), not by cache lines.
+    var isPageGranular: Bool { get }
+
+    /// Loads an aligned 8-byte word.
+    func load8(_ offset: UInt64) -> UInt64
+
+    /// Announces that `byteCount` bytes at `offset` are about to be read and returns their address.
+    func read(_ offset: UInt64, _ byteCount: Int) -> UnsafeRawPointer
+
+    /// Stores an aligned 8-byte word. Needs a flush and a drain.
+    func store8(_ offset: UInt64, _ value: UInt64, site: UInt32)
+
+    /// Starts a copy by non-temporal stores, in 8-byte units of no particular order. Needs a drain, no flush.
+    func copyIn(_ offset: UInt64, _ source: UnsafeRawPointer, _ byteCount: Int, site: UInt32)
+
+    /// Lends the mapping itself to `body`, which fills it in place; starts the write-back of what was filled.
+    func construct<R>(
+        _ offset: UInt64, _ byteCount: Int, site: UInt32,
+        _ body: (UnsafeMutableRawBufferPointer) throws -> R
+    ) rethrows -> R
+
+    /// Starts the write-back of the lines that hold `byteCount` bytes at `offset`.
+    func flush(_ offset: UInt64, _ byteCount: Int, site: UInt32)
+
+    /// Waits until everything this thread started is durable: the fence.
+    ///
+    /// In the page domain this is the system call, and it can fail.
+    func drain(site: UInt32) throws(StoreError)
+
+    /// Tells a recording medium what the engine believes at this point. Nothing in production.
+    func note(_ event: MediumEvent)
+}
+
+/// What the engine believes at a point between two persistence events.
+package enum MediumEvent: Sendable, Equatable {
+    /// Recovery begins.
+    case recoveryBegan
+    /// Recovery has ended and commits are accepted.
+    case recoveryEnded
+    /// The commit is durable and about to be acknowledged.
+    case acknowledged(commit: UInt64)
+    /// A checkpoint of the commit is durable.
+    case checkpointed(commit: UInt64)
+}

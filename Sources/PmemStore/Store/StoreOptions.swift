@@ -1,0 +1,40 @@
+/// How a store is created, opened and run. Every option has a default that is safe.
+public struct StoreOptions: Sendable, Equatable {
+    /// What to do about the path.
+    public enum Creation: Sendable, Equatable {
+        /// Open the store; create it when nothing is there.
+        case ifMissing
+        /// Open an existing store; never create one.
+        case never
+        /// Create a store; refuse when something is there.
+        case always
+    }
+
+    /// What to do about the path. Default: ``Creation/ifMissing``.
+    public var creation: Creation = .ifMissing
+
+    /// Must be set before a store opens on memory that forgets at a power cut (tmpfs). Default: false.
+    public var acceptsVolatileMedium = false
+
+    /// Size of a new store in bytes; it grows online. Default: 32 MiB.
+    public var initialBytes: UInt64 = 32 << 20
+
+    /// The store never grows beyond this many bytes; nil: as far as the file system goes.
+    public var quotaBytes: UInt64?
+
+    /// Size of the commit log of a new store, in bytes. Default: 8 MiB.
+    public var logBytes: UInt64 = 8 << 20
+
+    /// The time that opening after a crash should take at most, in nanoseconds; checkpoints are paced by it.
+    /// Default: 100 ms.
+    public var recoveryTimeTargetNanoseconds: UInt64 = 100_000_000
+
+    /// Leaves the fence out of every commit, to measure what it costs. Only on a volatile medium. Default: false.
+    public var elidesFencesOnVolatileMedium = false
+
+    /// Pretends that the medium is volatile and forces its domain to it, for measurements. Default: false.
+    public var forcesVolatileDomain = false
+
+    /// The store's default options.
+    public init() {}
+}
