@@ -112,7 +112,7 @@ typedef struct {
     uint32_t nextTable;
     uint32_t flags;
     uint64_t replayNanoseconds;  // measured time to replay 1000 operations, 0: not yet measured
-    uint8_t reserved[112];
+    uint8_t reserved[128];
 } cpm_superblock;
 #define CPM_SUPERBLOCK_SLOT_BYTES 16384u
 #define CPM_SUPERBLOCK_CLEAN 1u
