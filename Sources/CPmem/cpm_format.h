@@ -112,7 +112,8 @@ typedef struct {
     uint32_t nextTable;
     uint32_t flags;
     uint64_t replayNanoseconds;  // measured time to replay 1000 operations, 0: not yet measured
-    uint8_t reserved[128];
+    uint64_t epoch;        // in which the commits up to this checkpoint were made
+    uint8_t reserved[120];
 } cpm_superblock;
 #define CPM_SUPERBLOCK_SLOT_BYTES 16384u
 #define CPM_SUPERBLOCK_CLEAN 1u

@@ -32,6 +32,9 @@ package struct CommitLog<M: Medium>: ~Copyable {
 
     deinit { scratch.deallocate() }
 
+    /// Where replay has found the end.
+    package mutating func setTail(_ position: UInt64) { tail = position }
+
     /// Bytes in use.
     package var usedBytes: UInt64 { tail - head }
 

@@ -345,6 +345,10 @@ package final class RecordHeap<M: Medium>: @unchecked Sendable {
 
     // MARK: Numbers
 
+    /// True when the store should grow before it has to.
+    @inline(__always)
+    package var isLow: Bool { freeChunks < reserveChunks + 2 + chunkCount >> 5 }
+
     /// Slots of tree nodes that could be given out now, the reserve included.
     package func nodeSlotsAvailable() -> Int {
         var slots = 0

@@ -16,9 +16,10 @@ extension Writer {
         try makeLogRoom()
         // 3. The records are on their way: every put has started its own. Where does the last one go?
         let isFound = set.hasDeferred ? try locateDeferred() : false
+        let spill = try spillPlace()
         do throws(StoreError) {
             // 4. Append the log entry behind them.
-            try appendEntry()
+            appendEntry(spill)
             // 5. Change the tree while the stores drain. No reader can see these nodes.
             if set.hasDeferred { try applyLocated(isFound) }
             try finishTrees()
@@ -31,7 +32,8 @@ extension Writer {
         // 7. Publish root and number; retire what was replaced.
         publish()
         // 8. Wake whoever waits for a threshold.
-        if pace.isDue { maintenance?.wake() }
+        if pace.isDue || log.usedBytes > log.capacity / 2 { maintenance?.wake(forGrowth: false) }
+        if heap.isLow { maintenance?.wake(forGrowth: true) }
         return commit
     }
 
@@ -83,19 +85,25 @@ extension Writer {
     // MARK: Step 4
 
     @inline(__always)
-    private func appendEntry() throws(StoreError) {
-        if CommitLog<M>.entryBytes(operations: set.count) <= log.entryLimit {
+    private func appendEntry(_ spill: UInt64) {
+        if spill == 0 {
             log.append(commit: commit + 1, operations: set.operations, count: set.count)
         } else {
-            try appendSpilled()
+            appendSpilled(at: spill)
         }
+    }
+
+    /// A place for the operations when they are too many for the ring; 0 when they are not.
+    @inline(__always)
+    private func spillPlace() throws(StoreError) -> UInt64 {
+        if CommitLog<M>.entryBytes(operations: set.count) <= log.entryLimit { return 0 }
+        return try allocateSpill(set.count * LogLayout.operationBytes)
     }
 
     /// The operations go to a heap extent that lives until the next checkpoint.
     @inline(never)
-    private func appendSpilled() throws(StoreError) {
+    private func appendSpilled(at offset: UInt64) {
         let bytes = set.count * LogLayout.operationBytes
-        let offset = try allocateSpill(bytes)
         let seed = Checksum.seed(.logSpill, offset: offset)
         let checksum = Checksum.of(set.operations, bytes, seed: seed)
         medium.copyIn(offset, set.operations, bytes)
@@ -105,6 +113,7 @@ extension Writer {
     }
 
     private func allocateSpill(_ bytes: Int) throws(StoreError) -> UInt64 {
+        var attempt = 0
         while true {
             let offset =
                 if let sizeClass = SizeClass.index(for: bytes) {
@@ -114,11 +123,12 @@ extension Writer {
                 }
             if let offset {
                 set.births.append(offset)
-                set.deaths.append(offset | Delta.death)
+                set.deaths.append(offset | Delta.death | Delta.spill)
                 return offset
             }
             guard let maintenance else { throw .commit(.full(quotaBytes: 0, neededBytes: UInt64(bytes))) }
-            try maintenance.makeSpace(bytes)
+            try maintenance.makeSpace(bytes, attempt: attempt)
+            attempt += 1
         }
     }
 

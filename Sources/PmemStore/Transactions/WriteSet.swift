@@ -76,6 +76,8 @@ package enum Delta {
     package static let external: UInt64 = 2
     /// What is set free is a tree node.
     package static let node: UInt64 = 4
+    /// What is set free is an operation list that only recovery would have read.
+    package static let spill: UInt64 = 8
 
     @inline(__always)
     package static func offset(_ word: UInt64) -> UInt64 { word & PlaceBits.offset }

@@ -384,6 +384,7 @@ package final class Writer<M: Medium>: @unchecked Sendable {
 
     @inline(never)
     private func allocateSlowly(_ byteCount: Int) throws(StoreError) -> UInt64 {
+        var attempt = 0
         while true {
             let offset: UInt64?
             if let sizeClass = SizeClass.index(for: byteCount) {
@@ -396,7 +397,8 @@ package final class Writer<M: Medium>: @unchecked Sendable {
                 return offset
             }
             guard let maintenance else { throw .commit(.full(quotaBytes: 0, neededBytes: UInt64(byteCount))) }
-            try maintenance.makeSpace(byteCount)
+            try maintenance.makeSpace(byteCount, attempt: attempt)
+            attempt += 1
         }
     }
 }
@@ -404,12 +406,12 @@ package final class Writer<M: Medium>: @unchecked Sendable {
 /// What a writer that cannot go on asks of the maintenance thread. Each call returns when there is a point in trying
 /// again, or throws.
 package protocol WriterMaintenance: AnyObject, Sendable {
-    /// Space for an allocation of `byteCount` bytes.
-    func makeSpace(_ byteCount: Int) throws(StoreError)
+    /// Space for an allocation of `byteCount` bytes, for which `attempt` calls have not sufficed.
+    func makeSpace(_ byteCount: Int, attempt: Int) throws(StoreError)
     /// Room in the commit log.
     func makeLogRoom(_ byteCount: Int) throws(StoreError)
     /// A threshold was crossed; does not wait.
-    func wake()
+    func wake(forGrowth: Bool)
 }
 
 /// The words of a leaf, as operations of the log make them.
