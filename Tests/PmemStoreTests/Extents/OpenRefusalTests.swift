@@ -214,6 +214,19 @@ struct OpenRefusalTests {
         #expect(Fixture.refusal(scratch.store) == nil)
     }
 
+    @Test("Processes that are being started do not keep a closed store locked, nor its lease from us")
+    func spawning() throws {
+        let scratch = ScratchDirectory(.volatileMemory)
+        try Fixture.create(scratch.store)
+        let spawner = Thread { for _ in 0..<50 { Shell.run("true") } }
+        defer { spawner.join() }
+        for _ in 0..<50 {
+            let directory = try Fixture.open(scratch.store)
+            #expect(directory.lease.level == .noticeBeforeChange)
+            directory.close()
+        }
+    }
+
     @Test("In use by another process", arguments: Place.allCases)
     func inUseElsewhere(place: Place) async throws {
         let scratch = ScratchDirectory(place)

@@ -107,6 +107,16 @@ struct PendingPagesTests {
         #expect(try unsafe pages.synchronize(base: mapping.base) == 0)
     }
 
+    @Test("A drain speaks for its own thread")
+    func threads() throws {
+        let mapping = try Mapping.reserve([1 << 30])
+        let pages = PendingPages(path: "none")
+        let other = Thread { pages.insert(0, 1) }
+        pages.insert(1 << 20, 1)
+        other.join()
+        #expect(try unsafe pages.synchronize(base: mapping.base) == 1)
+    }
+
     @Test("A large checkpoint keeps a short list")
     func manyRuns() throws {
         let mapping = try Mapping.reserve([1 << 30])
