@@ -29,7 +29,22 @@ enum ExtentLease {
     private static let signal = SIGURG
 
     /// Asks for the lease. It is granted only when nobody else has the file open.
+    ///
+    /// Asks a few times: a child process that was being started while the store was last open still shares the old
+    /// open files for a moment.
     static func take(_ file: OpenFile) throws(SystemFailure) {
+        for _ in 0..<20 {
+            do {
+                return try takeOnce(file)
+            } catch {
+                guard error.code == EAGAIN else { throw error }
+                ShortPause.take()
+            }
+        }
+        try takeOnce(file)
+    }
+
+    private static func takeOnce(_ file: OpenFile) throws(SystemFailure) {
         // Before every F_SETLEASE: releasing a lease also forgets its signal.
         guard cpm_set_lease_signal(file.descriptor, signal) == 0 else {
             throw SystemFailure("fcntl(F_SETSIG)")

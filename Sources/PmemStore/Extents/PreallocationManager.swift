@@ -108,8 +108,8 @@ struct PreallocationManager {
     }
 
     /// Turns unwritten extents into written ones: otherwise every first store would change the map in a page fault.
+    /// On tmpfs as well, where allocated pages count as a hole until they are written.
     private func writeZeros(_ file: OpenFile, _ byteCount: UInt64) throws(StoreError) {
-        if fileSystem.forgetsAtPowerCut { return }  // there, allocation has zeroed the pages already
         let zeros = [UInt8](repeating: 0, count: Self.zeroBlockBytes)
         var position: UInt64 = 0
         while position < byteCount {

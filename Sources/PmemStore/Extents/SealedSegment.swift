@@ -37,10 +37,11 @@ extension SealedSegment {
             throw .open(
                 .truncated(path: path, expectedBytes: byteCount, foundBytes: UInt64(status.st_size)))
         }
-        let extents = try Self.finalExtents(file, byteCount)
         let isOriginal =
             header.seal.inode == UInt64(status.st_ino)
             && header.seal.fileSystemIdentifier == fileSystem.identifier
+        try Self.settle(file, isOriginal: isOriginal)
+        let extents = try Self.finalExtents(file, byteCount)
         self.init(
             segment: Segment(layout: header.layout, path: path), file: file, extents: extents,
             // A copy lies elsewhere by nature; only of the original it means something.
@@ -59,6 +60,18 @@ extension SealedSegment {
             case EAGAIN: throw .open(.inUse(path: path, pid: nil))
             default: throw .open(.system(call: error.call, path: path, code: error.code))
             }
+        }
+    }
+
+    /// Makes durable what was left in the page cache: by whoever made this copy, or by a process that was killed.
+    /// Recovery takes what it reads for durable, and a fresh copy has no extents before.
+    ///
+    /// Not where stores go to the medium directly: there, nothing is in a page cache, and the kernel would flush every
+    /// line that was written since the last time, however large the store is.
+    private static func settle(_ file: OpenFile, isOriginal: Bool) throws(StoreError) {
+        if isOriginal && Mapping.grantsSync(descriptor: file.descriptor) { return }
+        guard fdatasync(file.descriptor) == 0 else {
+            throw .open(.system(call: "fdatasync", path: file.path, code: errno))
         }
     }
 

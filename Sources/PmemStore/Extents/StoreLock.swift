@@ -29,6 +29,14 @@ final class StoreLock: Sendable {
         _ = unsafe cpm_lock_process(file.descriptor, &beacon)
     }
 
+    /// Unlocks by name, not by closing: a child that this process is just about to start shares the open file until
+    /// it executes its program, and would keep the lock for that long.
+    deinit {
+        var lock = Self.byteLock(0)
+        lock.l_type = Int16(F_UNLCK)
+        _ = unsafe cpm_lock_description(file.descriptor, &lock)
+    }
+
     private static func open(_ path: String) throws(StoreError) -> OpenFile {
         do {
             return try OpenFile(path, flags: O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode: 0o600)
@@ -56,8 +64,7 @@ final class StoreLock: Sendable {
             var lock = byteLock(1)
             guard unsafe cpm_lock_holder(file.descriptor, &lock) == 0 else { return nil }
             if lock.l_type != Int16(F_UNLCK) { return lock.l_pid > 0 ? lock.l_pid : nil }
-            var pause = timespec(tv_sec: 0, tv_nsec: 500_000)
-            unsafe nanosleep(&pause, nil)
+            ShortPause.take()
         }
         return nil
     }
