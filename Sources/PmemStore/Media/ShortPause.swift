@@ -1,3 +1,4 @@
+internal import CPmem
 internal import Glibc
 
 /// Half a millisecond, for waiting out what another process does in a few instructions.

@@ -45,6 +45,7 @@ public struct ReadTransaction: ~Copyable, ~Escapable, ReadableTransaction {
 
 /// Binds a value to what it was borrowed from. The standard library has this, underscored, for itself only.
 @_lifetime(borrow source)
+@_unsafeNonescapableResult
 func _overrideLifetime<T: ~Copyable & ~Escapable, U: ~Copyable & ~Escapable>(
     _ value: consuming T, borrowing source: borrowing U
 ) -> T { value }

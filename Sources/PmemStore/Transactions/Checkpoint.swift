@@ -18,6 +18,8 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
     /// Deltas that no durable checkpoint holds yet.
     private var pending: [UInt64] = []
     private let slots = SlotSupply()
+    /// Pins that checkpoints hold, for whoever counts readers. Changes under the write gate.
+    package private(set) var pinCount = 0
 
     package init(
         medium: M, writer: Writer<M>, gate: WriterGate, map: ChunkMap, table: ChunkTable,
@@ -82,6 +84,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         let isSame = writer.commit == superblock.commit && pending.isEmpty && writer.deltas.count == 0
         if isSame && (!isClosing || isClean) { return nil }
         let pin = try readers.pin()
+        pinCount += 1
         let deltas = writer.deltas
         writer.deltas = WordList(capacity: max(1 << 16, deltas.count))
         let epoch = writer.epoch
@@ -119,8 +122,9 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
     private func unpinAfterFailure(_ cut: Cut) {
         gate.enterForMaintenance()
         writer.isCheckpointing = false
-        gate.leave()
         readers.unpin(cut.pin)
+        pinCount -= 1
+        gate.leave()
         pending += release.lateDeaths
         release.lateDeaths = []
     }
@@ -229,8 +233,9 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         writer.log.head = cut.logPosition
         writer.pace.checkpointed = cut.operations
         writer.isCheckpointing = false
-        gate.leave()
         readers.unpin(cut.pin)
+        pinCount -= 1
+        gate.leave()
     }
 
     /// Hands space that no checkpoint and no pinned commit needs back to the heap, a little at a time.

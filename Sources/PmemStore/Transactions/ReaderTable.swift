@@ -113,6 +113,12 @@ package struct ReaderTable: @unchecked Sendable {
         return true
     }
 
+    /// Readers that are open now.
+    package var openCount: Int {
+        let used = Int(cpm_load8_ordered(published + 128))
+        return (0..<used).count { cpm_load8_ordered(slots + $0 * 64) != 0 }
+    }
+
     /// The pinned commits, ascending, without repetition.
     package func pinnedCommits() -> [UInt64] {
         let used = Int(cpm_load8_ordered(published + 128))

@@ -237,6 +237,12 @@ package final class Writer<M: Medium>: @unchecked Sendable {
         isTreeChanged = true
     }
 
+    /// The table in work is read anew from the catalog when it is needed next.
+    func forgetTable() {
+        table = .max
+        isTreeChanged = false
+    }
+
     /// Brings tables and catalog up to date. The trees are then ready to be published.
     @inline(__always)
     func finishTrees() throws(StoreError) { try storeTable() }
