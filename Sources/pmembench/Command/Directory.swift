@@ -15,7 +15,8 @@ struct Directory {
             throw BenchmarkFailure(.usage, "\(path) is no directory; name one to make the stores in")
         }
         guard unsafe access(path, W_OK) == 0 else {
-            throw BenchmarkFailure(.usage, "\(path) is not writable; choose another --path or change its mode")
+            throw BenchmarkFailure(
+                .usage, "\(path) is not writable; choose another --path or change its mode")
         }
         self.path = path
         isVolatile = ["tmpfs", "ramfs"].contains(MachineReport.fileSystem(path))

@@ -3,7 +3,8 @@ import ArgumentParser
 /// The process that `open_killed` kills; not for people.
 struct LeaveKilledCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: KilledLoader.subcommand, abstract: "Loads a store and kills itself.", shouldDisplay: false)
+        commandName: KilledLoader.subcommand, abstract: "Loads a store and kills itself.",
+        shouldDisplay: false)
 
     @Option var engine: String
     @Option var directory: String
@@ -15,7 +16,8 @@ struct LeaveKilledCommand: ParsableCommand {
     func run() throws {
         let medium = try Directory(checking: directory)
         let parameters = RunParameters(
-            keys: keys, shape: PairShape(keyBytes: keySize, valueBytes: valueSize), batchSizes: [1], threads: 1,
+            keys: keys, shape: PairShape(keyBytes: keySize, valueBytes: valueSize), batchSizes: [1],
+            threads: 1,
             rounds: 1, seed: seed, latencySampling: 16, isVolatileMedium: medium.isVolatile)
         try parameters.validate()
         guard let name = try ArgumentLists.engines(engine).first else { return }

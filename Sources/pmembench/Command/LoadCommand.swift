@@ -13,7 +13,8 @@ struct LoadCommand: ParsableCommand {
     @Argument(help: "The text file.")
     var file: String
 
-    @Option(help: "Directory to make the store in; it is removed at the end. Default: the temporary directory.")
+    @Option(
+        help: "Directory to make the store in; it is removed at the end. Default: the temporary directory.")
     var path: String?
 
     @Option(help: "Engine.")

@@ -46,7 +46,9 @@ struct LoadJob<Engine: BenchmarkEngine> {
                 let count = min(batchSize, records.count - cursor.line)
                 try put(count, from: &cursor, into: engine)
                 report.transactions += 1
-                if report.transactions & 255 == 0 { progress.show("loading", done: cursor.line, of: records.count) }
+                if report.transactions & 255 == 0 {
+                    progress.show("loading", done: cursor.line, of: records.count)
+                }
             }
         }
         report.loadNanoseconds = cpm_monotonic_nanoseconds() - start
@@ -70,7 +72,9 @@ struct LoadJob<Engine: BenchmarkEngine> {
             while cursor.line < records.count {
                 cursor.advance()
                 try verify(cursor, engine, &pending)
-                if cursor.line & 4095 == 0 { progress.show("verifying", done: cursor.line, of: records.count) }
+                if cursor.line & 4095 == 0 {
+                    progress.show("verifying", done: cursor.line, of: records.count)
+                }
             }
         }
         progress.clear()

@@ -25,15 +25,22 @@ struct LoadReport {
             ("records", "\(records), \(pairs) different keys, \(textBytes) bytes of text"),
             ("verified", "all \(records) records, after closing and reopening"),
             ("seconds", String(format: "%.3f", seconds)),
-            ("transactions", "\(transactions), \(TableReport.grouped(Double(transactions) / seconds)) per second"),
+            (
+                "transactions",
+                "\(transactions), \(TableReport.grouped(Double(transactions) / seconds)) per second"
+            ),
             ("records per second", TableReport.grouped(Double(records) / seconds)),
             ("fences", fences.map { "\($0), \(perTransaction($0)) per transaction" } ?? "not known"),
-            ("bytes on the medium", "\(usedBytes), \(TableReport.decimal(Double(usedBytes) / Double(pairs))) per pair"),
+            (
+                "bytes on the medium",
+                "\(usedBytes), \(TableReport.decimal(Double(usedBytes) / Double(pairs))) per pair"
+            ),
             ("open", TableReport.duration(openNanoseconds)),
             ("domain", domain),
             ("lease", lease),
         ]
-        return lines.map { $0.0.padding(toLength: 20, withPad: " ", startingAt: 0) + $0.1 }.joined(separator: "\n")
+        return lines.map { $0.0.padding(toLength: 20, withPad: " ", startingAt: 0) + $0.1 }.joined(
+            separator: "\n")
     }
 
     private func perTransaction(_ fences: UInt64) -> String {

@@ -31,6 +31,8 @@ struct PairBuffer: Sendable {
     mutating func setPair(_ number: UInt64) {
         setKey(number)
         version &+= 1
-        unsafe valueStorage.withUnsafeMutableBytes { unsafe shape.stampValue(number, version: version, into: $0) }
+        unsafe valueStorage.withUnsafeMutableBytes {
+            unsafe shape.stampValue(number, version: version, into: $0)
+        }
     }
 }

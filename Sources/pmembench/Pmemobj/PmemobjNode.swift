@@ -87,7 +87,8 @@
     }
 
     private func moveWords(from source: Int, to destination: Int, count: Int) {
-        unsafe (address + 8 * destination).copyMemory(from: address + 8 * source, byteCount: 8 * max(count, 0))
+        unsafe (address + 8 * destination).copyMemory(
+            from: address + 8 * source, byteCount: 8 * max(count, 0))
     }
 }
 

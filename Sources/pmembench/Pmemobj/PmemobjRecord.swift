@@ -40,7 +40,9 @@ import Glibc
         unsafe address.storeBytes(of: UInt32(key.byteCount), as: UInt32.self)
         unsafe address.storeBytes(of: UInt32(value.byteCount), toByteOffset: 4, as: UInt32.self)
         unsafe key.withUnsafeBytes { source in
-            if let start = source.baseAddress { unsafe (address + 8).copyMemory(from: start, byteCount: source.count) }
+            if let start = source.baseAddress {
+                unsafe (address + 8).copyMemory(from: start, byteCount: source.count)
+            }
         }
         writeValue(value)
     }
@@ -48,7 +50,9 @@ import Glibc
     /// Writes over the value with one of the same length.
     func writeValue(_ value: RawSpan) {
         unsafe value.withUnsafeBytes { source in
-            if let start = source.baseAddress { unsafe valueAddress.copyMemory(from: start, byteCount: source.count) }
+            if let start = source.baseAddress {
+                unsafe valueAddress.copyMemory(from: start, byteCount: source.count)
+            }
         }
     }
 
@@ -73,7 +77,8 @@ import Glibc
         }
         var head: UInt64 = 0
         for index in 0..<key.byteCount {
-            head |= UInt64(unsafe key.unsafeLoad(fromByteOffset: index, as: UInt8.self)) << UInt64(56 - 8 * index)
+            head |=
+                UInt64(unsafe key.unsafeLoad(fromByteOffset: index, as: UInt8.self)) << UInt64(56 - 8 * index)
         }
         return head
     }

@@ -63,9 +63,13 @@ extension PmemobjTree {
         let offset = try pool.makeNode(isLeaf: left.isLeaf)
         let right = pool.node(offset)
         let middle = PmemobjNode.minimum
-        for source in middle + 1..<PmemobjNode.capacity { right.setItem(source - middle - 1, left.item(source)) }
+        for source in middle + 1..<PmemobjNode.capacity {
+            right.setItem(source - middle - 1, left.item(source))
+        }
         if !left.isLeaf {
-            for source in middle + 1...PmemobjNode.capacity { right.setChild(source - middle - 1, left.child(source)) }
+            for source in middle + 1...PmemobjNode.capacity {
+                right.setChild(source - middle - 1, left.child(source))
+            }
         }
         right.count = PmemobjNode.capacity - middle - 1
         unsafe try pool.snapshot(left.address, 8)

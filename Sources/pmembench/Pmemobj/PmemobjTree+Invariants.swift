@@ -13,7 +13,9 @@ extension PmemobjTree {
     private func depth(of offset: UInt64) -> Int? {
         let node = pool.node(offset)
         let isRoot = offset == pool.rootNode
-        guard node.count <= PmemobjNode.capacity, node.count >= (isRoot ? 1 : PmemobjNode.minimum) else { return nil }
+        guard node.count <= PmemobjNode.capacity, node.count >= (isRoot ? 1 : PmemobjNode.minimum) else {
+            return nil
+        }
         if node.isLeaf { return 1 }
         let depths = (0...node.count).map { depth(of: node.child($0)) }
         guard let first = depths[0], depths.allSatisfy({ $0 == first }) else { return nil }

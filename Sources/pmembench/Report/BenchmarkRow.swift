@@ -28,7 +28,8 @@ extension BenchmarkRow: Encodable {
     enum CodingKeys: String, CodingKey {
         case benchmark, engine, threads, keys, keyBytes, valueBytes, operationsPerTransaction, domain, lease
         case operationsPerSecond, latencyNanoseconds, fencesPerTransaction, flushedLinesPerTransaction
-        case nonTemporalBytesPerTransaction, bytesPerPair, backgroundWritesPerSecond, rounds, latencySampling, seed
+        case nonTemporalBytesPerTransaction, bytesPerPair, backgroundWritesPerSecond, rounds, latencySampling,
+            seed
     }
 
     /// Unknown figures are written as null, not left out.

@@ -5,14 +5,17 @@ import Foundation
 enum MachineReport {
     static func text(path: String) -> String {
         let processors = ProcessInfo.processInfo.activeProcessorCount
-        let forced = ProcessInfo.processInfo.environment["PMEM_IS_PMEM_FORCE"] == "1" ? ", libpmem forced" : ""
-        return "\(processor()), \(processors) in use; Linux \(kernel()); \(path): \(fileSystem(path))\(forced)"
+        let forced =
+            ProcessInfo.processInfo.environment["PMEM_IS_PMEM_FORCE"] == "1" ? ", libpmem forced" : ""
+        return
+            "\(processor()), \(processors) in use; Linux \(kernel()); \(path): \(fileSystem(path))\(forced)"
     }
 
     private static func processor() -> String {
         let lines = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
         let model = lines.split(separator: "\n").first { $0.hasPrefix("model name") }
-        return model?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown processor"
+        return model?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) }
+            ?? "unknown processor"
     }
 
     private static func kernel() -> String {

@@ -3,7 +3,8 @@ import Foundation
 /// The rows as a table for people, then the ratios between engines.
 enum TableReport {
     private static let heads = [
-        "benchmark", "engine", "threads", "per tx", "ops/s", "p50", "p99", "p99.9", "max", "fences/tx", "lines/tx",
+        "benchmark", "engine", "threads", "per tx", "ops/s", "p50", "p99", "p99.9", "max", "fences/tx",
+        "lines/tx",
         "NT bytes/tx", "bytes/pair", "domain", "lease",
     ]
     private static let textColumns: Set<Int> = [0, 1, 13, 14]
@@ -48,7 +49,8 @@ enum TableReport {
             let ratio = ours.operationsPerSecond / theirs.operationsPerSecond
             return "  \(ours.benchmark), \(ours.operationsPerTransaction) per tx: \(decimal(ratio))x"
         }
-        return ([lines.isEmpty ? [] : ["pmemstore / libpmemobj, medians:"], lines, taxLines(rows)].flatMap { $0 })
+        return
+            ([lines.isEmpty ? [] : ["pmemstore / libpmemobj, medians:"], lines, taxLines(rows)].flatMap { $0 })
             .joined(separator: "\n")
     }
 

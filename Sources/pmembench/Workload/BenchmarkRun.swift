@@ -48,7 +48,9 @@ struct BenchmarkRun {
     }
 
     /// The round whose throughput is the median (the lower of the two middle ones) stands for all.
-    private func row(_ benchmark: BenchmarkCase, _ engine: EngineName, _ rounds: [RoundResult]) -> BenchmarkRow? {
+    private func row(_ benchmark: BenchmarkCase, _ engine: EngineName, _ rounds: [RoundResult])
+        -> BenchmarkRow?
+    {
         let sorted = rounds.sorted { $0.operationsPerSecond < $1.operationsPerSecond }
         guard !sorted.isEmpty else { return nil }
         let median = sorted[(sorted.count - 1) / 2]

@@ -15,7 +15,8 @@ extension EngineSession {
         }
         try checkSample(seed: seed)
         return RoundResult(
-            operations: Self.cleanOpens, transactions: 1, timing: timing, counters: counters, latencySampling: 1)
+            operations: Self.cleanOpens, transactions: 1, timing: timing, counters: counters,
+            latencySampling: 1)
     }
 
     /// Opens what a killed process left.

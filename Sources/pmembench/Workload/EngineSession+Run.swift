@@ -12,7 +12,8 @@ extension EngineSession {
 
     /// Times the steps and counts what they did to the medium.
     func measure<Step: WorkStep>(
-        _ engine: Engine, _ steps: inout [Step], calls: [Int], operationsPerCall: Int = 1, samplesAll: Bool = false
+        _ engine: Engine, _ steps: inout [Step], calls: [Int], operationsPerCall: Int = 1,
+        samplesAll: Bool = false
     ) throws -> RoundResult {
         let sampling = samplesAll ? 1 : parameters.latencySampling
         let before = engine.mediumCounters
@@ -30,6 +31,7 @@ extension EngineSession {
     func expect(_ found: Int, _ expected: Int, _ what: String) throws {
         guard found != expected else { return }
         throw BenchmarkFailure(
-            .failure, "\(Engine.name.rawValue): \(what): expected \(expected), found \(found); the engine is wrong")
+            .failure,
+            "\(Engine.name.rawValue): \(what): expected \(expected), found \(found); the engine is wrong")
     }
 }

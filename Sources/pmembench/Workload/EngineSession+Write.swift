@@ -26,7 +26,8 @@ extension EngineSession {
         let sources = ShuffledNumbers.shares(of: parameters.keys, parts: parameters.threads, seed: seed)
         let shares = shares(of: parameters.keys)
         var steps = zip(sources, shares).map {
-            BatchPutStep(engine: engine, batchSize: batchSize, share: $1, numbers: $0, shape: parameters.shape)
+            BatchPutStep(
+                engine: engine, batchSize: batchSize, share: $1, numbers: $0, shape: parameters.shape)
         }
         let calls = shares.map { ($0 + batchSize - 1) / batchSize }
         var result = try measure(engine, &steps, calls: calls, samplesAll: batchSize >= 10)
@@ -47,7 +48,8 @@ extension EngineSession {
         var steps = (0..<parameters.threads).map { thread in
             PutStep(
                 engine: engine,
-                numbers: UniformNumbers(below: UInt64(parameters.keys), seed: self.seed(seed, ofThread: thread)),
+                numbers: UniformNumbers(
+                    below: UInt64(parameters.keys), seed: self.seed(seed, ofThread: thread)),
                 shape: parameters.shape)
         }
         let result = try measure(engine, &steps, calls: shares(of: parameters.keys))

@@ -17,7 +17,8 @@ extension EngineSession {
         // A key that another thread is about to insert may rightly be missing.
         if threads == 1 || mix.insert == 0 {
             try expect(
-                steps.reduce(0) { $0 + $1.hits }, steps.reduce(0) { $0 + $1.expectedHits }, "keys found in YCSB")
+                steps.reduce(0) { $0 + $1.hits }, steps.reduce(0) { $0 + $1.expectedHits },
+                "keys found in YCSB")
         }
         return result
     }

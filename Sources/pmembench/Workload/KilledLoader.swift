@@ -10,8 +10,10 @@ enum KilledLoader {
         let child = Process()
         child.executableURL = URL(fileURLWithPath: try Executable.path())
         child.arguments = [
-            subcommand, "--engine", engine.rawValue, "--directory", directory, "--keys", String(parameters.keys),
-            "--key-size", String(parameters.shape.keyBytes), "--value-size", String(parameters.shape.valueBytes),
+            subcommand, "--engine", engine.rawValue, "--directory", directory, "--keys",
+            String(parameters.keys),
+            "--key-size", String(parameters.shape.keyBytes), "--value-size",
+            String(parameters.shape.valueBytes),
             "--seed", String(seed),
         ]
         child.standardOutput = FileHandle.nullDevice
@@ -20,7 +22,8 @@ enum KilledLoader {
         guard child.terminationReason == .uncaughtSignal, child.terminationStatus == SIGKILL else {
             throw BenchmarkFailure(
                 .failure,
-                "\(engine.rawValue): the child that was to be killed ended with status \(child.terminationStatus)")
+                "\(engine.rawValue): the child that was to be killed ended with status \(child.terminationStatus)"
+            )
         }
     }
 
@@ -37,7 +40,8 @@ enum KilledLoader {
     }
 
     /// Overwrites random keys one by one until the log is as full as it was seen to get, or for a while at most.
-    private static func fillLog<Engine: BenchmarkEngine>(_ engine: Engine, _ parameters: RunParameters) throws {
+    private static func fillLog<Engine: BenchmarkEngine>(_ engine: Engine, _ parameters: RunParameters) throws
+    {
         let numbers = UniformNumbers(below: UInt64(parameters.keys), seed: ~parameters.seed)
         var step = PutStep(engine: engine, numbers: numbers, shape: parameters.shape)
         guard engine.logFill != nil else {

@@ -15,7 +15,8 @@ struct RunParameters: Sendable {
         func require(_ condition: Bool, _ text: String) throws {
             if !condition { throw BenchmarkFailure(.usage, text) }
         }
-        try require(keys > 0 && keys <= Int(UInt32.max), "--keys must be from 1 to \(UInt32.max), not \(keys)")
+        try require(
+            keys > 0 && keys <= Int(UInt32.max), "--keys must be from 1 to \(UInt32.max), not \(keys)")
         try require(
             shape.keyBytes > 0 && shape.keyBytes <= 32768,
             "--key-size must be from 1 to 32768 bytes, not \(shape.keyBytes)")

@@ -58,7 +58,8 @@ struct BenchmarkCase: Sendable {
     let elidesFences: Bool
 
     init(
-        workload: Workload, label: String? = nil, operationsPerTransaction: Int = 1, elidesFences: Bool = false
+        workload: Workload, label: String? = nil, operationsPerTransaction: Int = 1,
+        elidesFences: Bool = false
     ) {
         self.workload = workload
         self.label = label ?? workload.rawValue

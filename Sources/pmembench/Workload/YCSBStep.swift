@@ -32,7 +32,8 @@ struct YCSBStep<Engine: BenchmarkEngine>: CheckedStep {
     private var scanCheck: ScanCheck
 
     init(
-        engine: Engine, mix: YCSBMix, ranks: ZipfianRanks, keys: Int, newest: NewestKey, seed: UInt64, shape: PairShape
+        engine: Engine, mix: YCSBMix, ranks: ZipfianRanks, keys: Int, newest: NewestKey, seed: UInt64,
+        shape: PairShape
     ) {
         self.engine = engine
         self.mix = mix
