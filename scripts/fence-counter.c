@@ -22,7 +22,7 @@
 uint64_t pmembench_preloaded_totals[3];
 
 #define NEXT(type, name) \
-    static type next; \
+    static __typeof__(type) next; \
     if (!next) next = (type)dlsym(RTLD_NEXT, name)
 
 static void count_flush(const void *address, size_t length) {

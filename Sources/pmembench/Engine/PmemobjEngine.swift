@@ -52,7 +52,7 @@ import Foundation
 
     func put(_ key: RawSpan, _ value: RawSpan) throws {
         lock?.lockForWriting()
-        defer { lock?.unlock() }
+        defer { lock?.unlockAfterWriting() }
         try pool.begin()
         do {
             try tree.put(key, value)
@@ -65,8 +65,8 @@ import Foundation
 
     func putBatch<Source: PairSource>(_ count: Int, from source: inout Source) throws {
         lock?.lockForWriting()
-        defer { lock?.unlock() }
-        try pool.begin()
+        defer { lock?.unlockAfterWriting() }
+        try pool.begin(operations: count)
         do {
             for _ in 0..<count {
                 source.advance()
@@ -81,7 +81,7 @@ import Foundation
 
     func delete(_ key: RawSpan) throws -> Bool {
         lock?.lockForWriting()
-        defer { lock?.unlock() }
+        defer { lock?.unlockAfterWriting() }
         try pool.begin()
         let isRemoved: Bool
         do {
@@ -98,7 +98,7 @@ import Foundation
         _ key: RawSpan, _ value: RawSpan, _ visitor: inout Visitor
     ) throws -> Bool {
         lock?.lockForWriting()
-        defer { lock?.unlock() }
+        defer { lock?.unlockAfterWriting() }
         try pool.begin()
         let isFound = tree.get(key, &visitor)
         do {
@@ -113,13 +113,13 @@ import Foundation
 
     func get<Visitor: ValueVisitor>(_ key: RawSpan, _ visitor: inout Visitor) -> Bool {
         lock?.lockForReading()
-        defer { lock?.unlock() }
+        defer { lock?.unlockAfterReading() }
         return tree.get(key, &visitor)
     }
 
     func multiGet<Visitor: BlockVisitor>(_ keys: borrowing KeyBlock, _ visitor: inout Visitor) -> Int {
         lock?.lockForReading()
-        defer { lock?.unlock() }
+        defer { lock?.unlockAfterReading() }
         var hits = 0
         for index in 0..<keys.count {
             var one = IndexedVisitor(visitor: visitor, index: index)
@@ -131,13 +131,13 @@ import Foundation
 
     func scan<Visitor: PairVisitor>(reverse: Bool, _ visitor: inout Visitor) -> Int {
         lock?.lockForReading()
-        defer { lock?.unlock() }
+        defer { lock?.unlockAfterReading() }
         return tree.scan(from: nil, limit: .max, reverse: reverse, &visitor)
     }
 
     func scan<Visitor: PairVisitor>(from key: RawSpan, limit: Int, _ visitor: inout Visitor) -> Int {
         lock?.lockForReading()
-        defer { lock?.unlock() }
+        defer { lock?.unlockAfterReading() }
         return tree.scan(from: key, limit: limit, reverse: false, &visitor)
     }
 

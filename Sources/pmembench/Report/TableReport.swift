@@ -13,7 +13,7 @@ enum TableReport {
         let table = layOut([heads] + rows.map(cells))
         let notes = "ops/s: median of the rounds. Latencies: one transaction of that round. -: not known."
         let ratios = ratioLines(rows)
-        return ([table, notes] + (ratios.isEmpty ? [] : [ratios])).joined(separator: "\n")
+        return ([table, notes] + writerLines(rows) + (ratios.isEmpty ? [] : [ratios])).joined(separator: "\n")
     }
 
     private static func cells(_ row: BenchmarkRow) -> [String] {
@@ -34,6 +34,13 @@ enum TableReport {
                 return textColumns.contains(column) ? cell + padding : padding + cell
             }.joined(separator: "  ").trimmingTrailingSpaces
         }.joined(separator: "\n")
+    }
+
+    private static func writerLines(_ rows: [BenchmarkRow]) -> [String] {
+        rows.compactMap { row in
+            guard let writes = row.backgroundWritesPerSecond else { return nil }
+            return "\(row.benchmark), \(row.engine.rawValue): \(grouped(writes)) writes/s beside the readers."
+        }
     }
 
     // MARK: Ratios
