@@ -79,9 +79,9 @@ typedef struct {
     uint16_t count;
     uint16_t prefixBytes;  // bytes that all keys below share and the heads leave out
     uint16_t lines;        // size of the node in lines of 64 bytes
-    uint16_t heapBytes;    // bytes of the separator heap in use, prefix included
+    uint16_t reserved0;
     uint32_t epoch;        // generation of the checkpoint that wrote this node
-    uint32_t reserved0;
+    uint32_t heapBytes;    // bytes of the separator heap in use, prefix included
     uint64_t place;        // medium: the node's own offset. DRAM: its reference on the medium, once it has one
     uint64_t pairs;        // in a table's root: number of pairs in the table
     uint64_t stamp;        // DRAM: the writer's stamp; a node of the current stamp may change in place
@@ -112,7 +112,8 @@ typedef struct {
     uint32_t nextTable;
     uint32_t flags;
     uint64_t replayNanoseconds;  // measured time to replay 1000 operations, 0: not yet measured
-    uint8_t reserved[112];
+    uint64_t epoch;        // in which the commits up to this checkpoint were made
+    uint8_t reserved[120];
 } cpm_superblock;
 #define CPM_SUPERBLOCK_SLOT_BYTES 16384u
 #define CPM_SUPERBLOCK_CLEAN 1u

@@ -20,6 +20,40 @@ static inline void cpm_copy_nontemporal(void *destination, const void *source, u
     pmem_memcpy(destination, source, byteCount, PMEM_F_MEM_NONTEMPORAL | PMEM_F_MEM_NODRAIN);
 }
 
+// For words in DRAM that several threads share.
+static inline uint64_t cpm_compare_exchange8(void *word, uint64_t expected, uint64_t desired) {
+    __atomic_compare_exchange_n((uint64_t *)word, &expected, desired, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    return expected;
+}
+
+static inline uint64_t cpm_exchange8(void *word, uint64_t value) {
+    return __atomic_exchange_n((uint64_t *)word, value, __ATOMIC_SEQ_CST);
+}
+
+static inline void cpm_or8(void *word, uint64_t bits) {
+    __atomic_fetch_or((uint64_t *)word, bits, __ATOMIC_RELAXED);
+}
+
+static inline void cpm_store8_ordered(void *word, uint64_t value) {
+    __atomic_store_n((uint64_t *)word, value, __ATOMIC_SEQ_CST);
+}
+
+static inline uint64_t cpm_load8_ordered(const void *word) {
+    return __atomic_load_n((const uint64_t *)word, __ATOMIC_SEQ_CST);
+}
+
+static inline uint64_t cpm_fetch_or8(void *word, uint64_t bits) {
+    return __atomic_fetch_or((uint64_t *)word, bits, __ATOMIC_SEQ_CST);
+}
+
+static inline uint64_t cpm_load8_acquire(const void *word) {
+    return __atomic_load_n((const uint64_t *)word, __ATOMIC_ACQUIRE);
+}
+
+static inline void cpm_store8_release(void *word, uint64_t value) {
+    __atomic_store_n((uint64_t *)word, value, __ATOMIC_RELEASE);
+}
+
 static inline void cpm_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
 
 // ---------------------------------------------------------------------------------------------------------------

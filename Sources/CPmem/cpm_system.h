@@ -7,10 +7,15 @@
 #endif
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fiemap.h>
 #include <linux/futex.h>
+#include <linux/stat.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,5 +37,82 @@ static inline uint64_t cpm_monotonic_nanoseconds(void) {
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
 }
+
+// ---------------------------------------------------------------------------------------------------------------
+// Files. linux/fs.h and sys/mount.h of glibc 2.36 exclude each other, so the few ioctls stand here by number.
+
+struct cpm_fsxattr {
+    uint32_t flags, extentSize, extentCount, project, cowExtentSize;
+    uint8_t reserved[8];
+};
+#define CPM_XFLAG_EXTSIZE 0x0800u
+#define CPM_XFLAG_NODEFRAG 0x2000u
+#define CPM_FLAG_NOCOW 0x00800000
+
+#define CPM_TMPFS_MAGIC 0x01021994
+#define CPM_RAMFS_MAGIC 0x858458f6
+#define CPM_EXT4_MAGIC 0xef53
+#define CPM_XFS_MAGIC 0x58465342
+#define CPM_BTRFS_MAGIC 0x9123683e
+#define CPM_OVERLAY_MAGIC 0x794c7630
+
+// Fills in the head and at most head->fm_extent_count extents behind it.
+static inline int cpm_fiemap(int descriptor, struct fiemap *head) {
+    return ioctl(descriptor, _IOWR('f', 11, struct fiemap), head);
+}
+
+static inline int cpm_get_fsxattr(int descriptor, struct cpm_fsxattr *attributes) {
+    return ioctl(descriptor, _IOR('X', 31, struct cpm_fsxattr), attributes);
+}
+
+static inline int cpm_set_fsxattr(int descriptor, const struct cpm_fsxattr *attributes) {
+    return ioctl(descriptor, _IOW('X', 32, struct cpm_fsxattr), attributes);
+}
+
+static inline int cpm_get_flags(int descriptor, int *flags) {
+    return ioctl(descriptor, _IOR('f', 1, long), flags);
+}
+
+static inline int cpm_set_flags(int descriptor, const int *flags) {
+    return ioctl(descriptor, _IOW('f', 2, long), flags);
+}
+
+static inline int cpm_fallocate(int descriptor, int64_t offset, int64_t byteCount) {
+    return (int)syscall(SYS_fallocate, descriptor, 0, offset, byteCount);
+}
+
+// Position of the first hole at or behind offset; the end of the file counts as one.
+static inline int64_t cpm_seek_hole(int descriptor, int64_t offset) {
+    return lseek(descriptor, offset, 4 /* SEEK_HOLE */);
+}
+
+static inline int cpm_rename_exclusively(const char *from, const char *to) {
+    return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1u /* RENAME_NOREPLACE */);
+}
+
+// 1: the file is accessed without the page cache, 0: it is not, -1: unknown.
+static inline int cpm_is_dax(int descriptor) {
+    struct statx answer;
+    if (syscall(SYS_statx, descriptor, "", 0x1000 /* AT_EMPTY_PATH */, 0, &answer)) return -1;
+    return (answer.stx_attributes & 0x00200000 /* STATX_ATTR_DAX */) != 0;
+}
+
+// Leases and locks.
+static inline int cpm_set_lease_signal(int descriptor, int signal) {
+    return fcntl(descriptor, 10 /* F_SETSIG */, signal);
+}
+static inline int cpm_set_lease(int descriptor, int kind) { return fcntl(descriptor, 1024 /* F_SETLEASE */, kind); }
+static inline int cpm_get_lease(int descriptor) { return fcntl(descriptor, 1025 /* F_GETLEASE */); }
+static inline int cpm_lock_description(int descriptor, struct flock *lock) {
+    return fcntl(descriptor, 37 /* F_OFD_SETLK */, lock);
+}
+static inline int cpm_lock_process(int descriptor, struct flock *lock) { return fcntl(descriptor, F_SETLK, lock); }
+static inline int cpm_lock_holder(int descriptor, struct flock *lock) { return fcntl(descriptor, F_GETLK, lock); }
+
+// mmap and madvise flags that older C libraries do not name.
+#define CPM_MAP_SHARED_VALIDATE 0x03
+#define CPM_MAP_SYNC 0x80000
+#define CPM_MADV_POPULATE_READ 22
+#define CPM_MADV_POPULATE_WRITE 23
 
 #endif

@@ -57,8 +57,8 @@ public enum StoreError: Error, Equatable, Sendable {
         case tooManyReaders(limit: Int)
         /// The store was closed.
         case closed
-        /// A savepoint that is not the innermost open one was used.
-        case savepointNotOpen
+        /// The store cannot be closed while snapshots or reads are open.
+        case readersOpen(count: Int)
     }
 
     /// Why a commit, a checkpoint or growth failed.

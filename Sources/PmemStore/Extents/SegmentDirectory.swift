@@ -1,0 +1,189 @@
+internal import CPmem
+internal import Glibc
+internal import Synchronization
+
+/// An open store's files: a directory of segments, mapped one behind the other into one address range.
+///
+/// Safe for use by several threads, except that ``grow(byteCount:)`` is called by one thread at a time and nothing is
+/// called during or after ``close()``.
+@safe package final class SegmentDirectory: @unchecked Sendable {
+    /// What is open. Gone after ``close()``.
+    private struct Files {
+        let directory: OpenFile
+        let lock: StoreLock
+        var sealed: [SealedSegment]
+        var lease: LeaseReport
+    }
+
+    /// Where offset 0 is mapped.
+    package let base: UnsafeMutableRawPointer
+    /// Size of the reserved address range; the store cannot grow beyond it without being opened anew.
+    package let addressBytes: UInt64
+    /// The store's own, as given at creation.
+    package let identifier: (UInt64, UInt64)
+    package let persistence: PersistenceReport
+
+    private let mapping: Mapping
+    private let pages: PendingPages
+    private let elidesFences: Bool
+    private let files: Mutex<Files?>
+
+    private init(
+        _ store: LockedStore, _ mapping: Mapping, _ persistence: PersistenceReport, options: StoreOptions
+    ) {
+        unsafe base = mapping.base
+        addressBytes = mapping.byteCount
+        identifier = (store.identifier.low, store.identifier.high)
+        self.persistence = persistence
+        self.mapping = mapping
+        pages = PendingPages(path: store.directory.path)
+        elidesFences = options.elidesFencesOnVolatileMedium
+        files = Mutex(
+            Files(
+                directory: store.directory, lock: store.lock, sealed: store.sealed,
+                lease: ExtentLease.take(all: store.sealed)))
+    }
+
+    deinit { close() }
+
+    /// Opens the store at `path`: locks, checks and maps it. A refusal leaves every byte as it was.
+    package static func open(path: String, options: StoreOptions) throws(StoreError) -> SegmentDirectory {
+        let store = try LockedStore(path: path, options: options)
+        let persistence = PersistenceReport(
+            descriptor: store.sealed[0].file.descriptor, fileSystem: store.fileSystem, options: options)
+        guard !options.elidesFencesOnVolatileMedium || persistence.domain == .volatile else {
+            let reason = "the medium is not volatile: \(persistence.reason)"
+            throw .open(.invalidOption(name: "elidesFencesOnVolatileMedium", reason: reason))
+        }
+        let mapping = try map(store, sync: persistence.mapSync)
+        store.removeDebris()
+        return SegmentDirectory(store, mapping, persistence, options: options)
+    }
+
+    private static func map(_ store: LockedStore, sync: Bool) throws(StoreError) -> Mapping {
+        let path = store.directory.path
+        return try FailureStage.opening.attempt(path) { () throws(SystemFailure) in
+            let needed = store.sealed.last?.segment.endOffset ?? 0
+            let sizes = Mapping.reservationSizes.filter { $0 >= needed }
+            guard !sizes.isEmpty else { throw SystemFailure(call: "mmap", code: ENOMEM) }
+            let mapping = try Mapping.reserve(sizes)
+            for sealed in store.sealed {
+                try mapping.map(
+                    descriptor: sealed.file.descriptor, at: sealed.segment.baseOffset,
+                    byteCount: sealed.segment.byteCount, sync: sync)
+            }
+            return mapping
+        }
+    }
+
+    // MARK: What is there
+
+    /// Ascending. Empty after ``close()``.
+    package var segments: [Segment] {
+        files.withLock { $0?.sealed.map(\.segment) ?? [] }
+    }
+
+    /// End of the last segment.
+    package var byteCount: UInt64 {
+        files.withLock { $0?.sealed.last?.segment.endOffset ?? 0 }
+    }
+
+    /// What keeps others from changing the block map.
+    package var lease: LeaseReport {
+        files.withLock { $0?.lease ?? LeaseReport(level: .none, reason: "the store is closed") }
+    }
+
+    /// Paths of the segments whose blocks were moved while no store had them open. Their contents are unharmed.
+    package var movedSegments: [String] {
+        files.withLock { $0?.sealed.filter(\.hasMoved).map(\.segment.path) ?? [] }
+    }
+
+    /// The door to this store's mapping, for one thread. Valid until ``close()``.
+    package func medium(counters: UnsafeMutablePointer<MediumCounters>) -> DirectMedium {
+        unsafe DirectMedium(
+            base: base, discipline: persistence.discipline, elidesFences: elidesFences, counters: counters,
+            pages: pages)
+    }
+
+    /// Measures every block map again and throws when one is not what it was.
+    package func verifyExtents() throws(StoreError) {
+        for sealed in files.withLock({ $0?.sealed ?? [] }) { try sealed.verifyExtents() }
+    }
+
+    // MARK: Growth
+
+    /// Builds one more segment of at least `byteCount` bytes and maps it behind the last. Commits may run meanwhile.
+    ///
+    /// What is there is not touched; a failure removes what it has built.
+    package func grow(byteCount: UInt64) throws(StoreError) -> Segment {
+        guard let (directory, end, index) = files.withLock({ Self.frontier($0) }) else {
+            throw .transaction(.closed)
+        }
+        let layout = try self.layout(index: index, baseOffset: end, byteCount: byteCount)
+        let manager = try PreallocationManager(directory: directory, stage: .running)
+        let identifier = StoreIdentifier(low: identifier.0, high: identifier.1)
+        let sealed = try manager.build(layout, identifier: identifier) { (_, _) throws(StoreError) in }
+        do {
+            try map(sealed)
+        } catch {
+            mapping.unmap(at: end, byteCount: layout.byteCount)
+            manager.discard(sealed)
+            throw error
+        }
+        adopt(sealed)
+        return sealed.segment
+    }
+
+    private static func frontier(_ files: Files?) -> (OpenFile, UInt64, Int)? {
+        guard let files, let last = files.sealed.last?.segment else { return nil }
+        return (files.directory, last.endOffset, last.index + 1)
+    }
+
+    private func layout(index: Int, baseOffset: UInt64, byteCount: UInt64) throws(StoreError) -> SegmentLayout
+    {
+        // Two chunks at least: the first is partly taken by header and chunk table.
+        let wanted = max(byteCount, 2 * SegmentLayout.chunkBytes)
+        guard
+            let size = SegmentLayout.chunkAlignedSize(wanted), size <= addressBytes - baseOffset,
+            let layout = SegmentLayout(index: index, baseOffset: baseOffset, byteCount: size, logBytes: 0)
+        else {
+            throw .commit(.full(quotaBytes: addressBytes, neededBytes: wanted))
+        }
+        return layout
+    }
+
+    private func map(_ sealed: SealedSegment) throws(StoreError) {
+        let segment = sealed.segment
+        try FailureStage.running.attempt(segment.path) { () throws(SystemFailure) in
+            try mapping.map(
+                descriptor: sealed.file.descriptor, at: segment.baseOffset, byteCount: segment.byteCount,
+                sync: persistence.mapSync)
+            try mapping.prefault(
+                segment.baseOffset, segment.byteCount, dirtying: persistence.domain != .page)
+        }
+    }
+
+    private func adopt(_ sealed: SealedSegment) {
+        var refusal: LeaseReport?
+        do {
+            try ExtentLease.take(sealed.file)
+        } catch {
+            refusal = ExtentLease.report(withoutLease: sealed, error)
+        }
+        files.withLock { files in
+            files?.sealed.append(sealed)
+            if let refusal, let held = files?.lease, refusal.level < held.level { files?.lease = refusal }
+        }
+    }
+
+    // MARK: Closing
+
+    /// Unmaps the store and lets go of leases and lock. Once is enough, twice is harmless.
+    package func close() {
+        guard let open = files.withLock({ $0.take() }) else { return }
+        // The mapping before the lock: whoever opens next must be the only one that can store.
+        mapping.release()
+        for sealed in open.sealed { ExtentLease.release(sealed.file) }
+        withExtendedLifetime(open.lock) {}
+    }
+}

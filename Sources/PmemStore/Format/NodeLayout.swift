@@ -1,0 +1,88 @@
+package import CPmem
+
+/// A tree node in memory, in DRAM or in place on the medium (docs/format.md, "Node").
+///
+/// Leaf, 16 lines: header, 56 heads, 56 record references, 64 bytes of prefix.
+/// Inner node, 16 lines or more: header, 52 heads, 52 child references, 52 separator lengths, separator heap.
+package struct NodePointer: Equatable, @unchecked Sendable {
+    package let address: UnsafeMutableRawPointer
+
+    @inline(__always)
+    package init(_ address: UnsafeMutableRawPointer) { self.address = address }
+
+    /// The node that a resident reference names.
+    @inline(__always)
+    package init(resident reference: NodeReference) {
+        address = UnsafeMutableRawPointer(bitPattern: UInt(reference.raw)).unsafelyUnwrapped
+    }
+
+    @inline(__always)
+    package var header: UnsafeMutablePointer<cpm_node> {
+        address.assumingMemoryBound(to: cpm_node.self)
+    }
+    @inline(__always)
+    package var level: Int { Int(header.pointee.level) }
+    @inline(__always)
+    package var isLeaf: Bool { header.pointee.level == 0 }
+    @inline(__always)
+    package var isCatalog: Bool { header.pointee.flags & UInt8(CPM_NODE_CATALOG) != 0 }
+    @inline(__always)
+    package var count: Int {
+        get { Int(header.pointee.count) }
+        nonmutating set { header.pointee.count = UInt16(truncatingIfNeeded: newValue) }
+    }
+    @inline(__always)
+    package var prefixBytes: Int { Int(header.pointee.prefixBytes) }
+    @inline(__always)
+    package var byteCount: Int { Int(header.pointee.lines) << 6 }
+
+    @inline(__always)
+    package var heads: UnsafeMutablePointer<UInt64> {
+        (address + NodeLayout.headerBytes).assumingMemoryBound(to: UInt64.self)
+    }
+    /// Record references of a leaf (of the catalog: roots of tables).
+    @inline(__always)
+    package var records: UnsafeMutablePointer<UInt64> {
+        (address + NodeLayout.leafReferences).assumingMemoryBound(to: UInt64.self)
+    }
+    /// Child references of an inner node.
+    @inline(__always)
+    package var children: UnsafeMutablePointer<UInt64> {
+        (address + NodeLayout.innerReferences).assumingMemoryBound(to: UInt64.self)
+    }
+    /// Length of each separator behind the prefix; 255: the length stands in the heap.
+    @inline(__always)
+    package var separatorLengths: UnsafeMutablePointer<UInt8> {
+        (address + NodeLayout.innerLengths).assumingMemoryBound(to: UInt8.self)
+    }
+    /// Start of the prefix bytes.
+    @inline(__always)
+    package var heap: UnsafeMutablePointer<UInt8> {
+        (address + (isLeaf ? NodeLayout.leafPrefix : NodeLayout.innerHeap))
+            .assumingMemoryBound(to: UInt8.self)
+    }
+    @inline(__always)
+    package var prefix: KeyBytes { KeyBytes(start: heap, count: prefixBytes) }
+
+    /// Where the heap ends.
+    @inline(__always)
+    package var heapCapacity: Int {
+        byteCount - (isLeaf ? NodeLayout.leafPrefix : NodeLayout.innerHeap)
+    }
+}
+
+/// Sizes and offsets of nodes, in bytes unless said.
+package enum NodeLayout {
+    package static let headerBytes = MemoryLayout<cpm_node>.size
+    package static let byteCount = 1024
+    package static let leafCapacity = 56
+    package static let leafReferences = headerBytes + 8 * leafCapacity
+    package static let leafPrefix = leafReferences + 8 * leafCapacity
+    package static let leafPrefixLimit = byteCount - leafPrefix
+    package static let innerCapacity = 52
+    package static let innerReferences = headerBytes + 8 * innerCapacity
+    package static let innerLengths = innerReferences + 8 * innerCapacity
+    package static let innerHeap = innerLengths + innerCapacity
+    /// Deepest tree: 2^32 leaves would be 6 levels; more means damage.
+    package static let depthLimit = 20
+}

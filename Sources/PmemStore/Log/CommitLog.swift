@@ -1,0 +1,142 @@
+package import CPmem
+internal import Glibc
+
+/// The ring of transactions that the last checkpoint does not hold yet (docs/format.md, "Commit log").
+///
+/// Positions count bytes since the store was created and never go back; an entry lies at position mod ring size. An
+/// entry never wraps: where it does not fit, a pad fills the ring up to its end.
+package struct CommitLog<M: Medium>: ~Copyable {
+    package let medium: M
+    /// Offset of the ring.
+    package let start: UInt64
+    /// Bytes of the ring, a multiple of 64.
+    package let capacity: UInt64
+    package let salt: UInt64
+    /// Position of the first entry that recovery would read.
+    package var head: UInt64
+    /// Position at which the next entry begins.
+    package private(set) var tail: UInt64
+    private var scratch: UnsafeMutableRawPointer
+    private var scratchBytes: Int
+
+    package init(medium: M, start: UInt64, capacity: UInt64, salt: UInt64, head: UInt64, tail: UInt64) {
+        self.medium = medium
+        self.start = start
+        self.capacity = capacity
+        self.salt = salt
+        self.head = head
+        self.tail = tail
+        scratchBytes = 4096
+        scratch = .allocate(byteCount: scratchBytes, alignment: 64)
+    }
+
+    deinit { scratch.deallocate() }
+
+    /// Where replay has found the end.
+    package mutating func setTail(_ position: UInt64) { tail = position }
+
+    /// Bytes in use.
+    package var usedBytes: UInt64 { tail - head }
+
+    /// Longest entry that goes into the ring; what is longer spills its operations into the heap.
+    package var entryLimit: Int { Int(capacity / 4) }
+
+    /// Size of an entry with so many operations.
+    @inline(__always)
+    package static func entryBytes(operations: Int) -> Int {
+        (LogLayout.headerBytes + operations * LogLayout.operationBytes + 63) & ~63
+    }
+
+    /// Bytes that an entry takes out of the ring, a pad before it included.
+    package func bytesNeeded(_ entryBytes: Int) -> UInt64 {
+        let left = capacity - tail % capacity
+        return UInt64(entryBytes) + (left < UInt64(entryBytes) ? left : 0)
+    }
+
+    /// True when an entry of this size can be appended without reaching the head.
+    @inline(__always)
+    package func hasRoom(_ entryBytes: Int) -> Bool { usedBytes + bytesNeeded(entryBytes) <= capacity }
+
+    /// Starts writing an entry behind the last. Durable, and part of the log, after the next fence.
+    @inline(__always)
+    package mutating func append(
+        commit: UInt64, operations: UnsafePointer<cpm_log_operation>, count: Int
+    ) {
+        let bytes = Self.entryBytes(operations: count)
+        let place = makePlace(bytes, commit: commit)
+        memcpy(scratch + LogLayout.headerBytes, operations, count * LogLayout.operationBytes)
+        let used = LogLayout.headerBytes + count * LogLayout.operationBytes
+        memset(scratch + used, 0, bytes - used)
+        finish(place, bytes: bytes, commit: commit, count: count, flags: 0)
+    }
+
+    /// Starts writing an entry whose operations lie in a heap extent.
+    package mutating func appendSpilled(commit: UInt64, spill: cpm_log_spill, count: Int) {
+        let bytes = 64
+        let place = makePlace(bytes, commit: commit)
+        memset(scratch, 0, bytes)
+        (scratch + LogLayout.headerBytes).storeBytes(of: spill, as: cpm_log_spill.self)
+        finish(place, bytes: bytes, commit: commit, count: count, flags: UInt16(CPM_LOG_SPILLED))
+    }
+
+    @inline(__always)
+    private mutating func makePlace(_ bytes: Int, commit: UInt64) -> UInt64 {
+        if bytes > scratchBytes { growScratch(bytes) }
+        var place = tail % capacity
+        if capacity - place < UInt64(bytes) {
+            pad(place, commit: commit)
+            place = 0
+        }
+        return start + place
+    }
+
+    @inline(__always)
+    private mutating func finish(_ offset: UInt64, bytes: Int, commit: UInt64, count: Int, flags: UInt16) {
+        var entry = cpm_log_entry(
+            checksum: 0, byteCount: UInt32(bytes), commit: commit, operationCount: UInt32(count), flags: flags,
+            magic: UInt16(CPM_LOG_MAGIC))
+        scratch.storeBytes(of: entry, as: cpm_log_entry.self)
+        entry.checksum = Checksum.of(
+            scratch + 4, bytes - 4, seed: Checksum.logSeed(salt: salt, commit: commit, offset: offset))
+        scratch.storeBytes(of: entry.checksum, as: UInt32.self)
+        medium.copyIn(offset, scratch, bytes)
+        tail += UInt64(bytes)
+    }
+
+    /// Fills the ring up to its end. The pad carries the number of the commit behind it.
+    private mutating func pad(_ place: UInt64, commit: UInt64) {
+        let left = capacity - place
+        let offset = start + place
+        memset(scratch, 0, 64)
+        var entry = cpm_log_entry(
+            checksum: 0, byteCount: UInt32(left), commit: commit, operationCount: 0, flags: UInt16(CPM_LOG_PAD),
+            magic: UInt16(CPM_LOG_MAGIC))
+        scratch.storeBytes(of: entry, as: cpm_log_entry.self)
+        entry.checksum = Checksum.of(
+            scratch + 4, 60, seed: Checksum.logSeed(salt: salt, commit: commit, offset: offset))
+        scratch.storeBytes(of: entry.checksum, as: UInt32.self)
+        medium.copyIn(offset, scratch, 64)
+        tail += left
+    }
+
+    private mutating func growScratch(_ bytes: Int) {
+        scratch.deallocate()
+        scratchBytes = bytes
+        scratch = .allocate(byteCount: bytes, alignment: 64)
+    }
+
+    /// Makes the line at the tail invalid, so that nothing a crash has left there can ever be taken for an entry.
+    package func neutralizeTail() {
+        withUnsafeTemporaryAllocation(byteCount: 64, alignment: 64) { line in
+            guard let bytes = line.baseAddress else { return }
+            memset(bytes, 0, 64)
+            medium.copyIn(start + tail % capacity, bytes, 64)
+        }
+    }
+}
+
+/// Sizes within log entries, in bytes.
+package enum LogLayout {
+    package static let headerBytes = MemoryLayout<cpm_log_entry>.size
+    package static let operationBytes = MemoryLayout<cpm_log_operation>.size
+}

@@ -1,0 +1,135 @@
+internal import CPmem
+
+/// The medium of production: bare instructions on the mapping, through libpmem.
+///
+/// A value of pointers and scalars. It is valid as long as the ``SegmentDirectory`` that lent it is open, and it is
+/// used by one thread at a time, because its counters are plain memory; writer and checkpointer have one each.
+@safe package struct DirectMedium: Medium, @unchecked Sendable {
+    /// How stores become durable.
+    package enum Discipline: UInt8, Sendable {
+        /// By cache lines: flush and fence.
+        case lines
+        /// By the platform: caches are inside the power-fail domain, only order is needed.
+        case fencesOnly
+        /// By pages: msync.
+        case pages
+    }
+
+    package let base: UnsafeMutableRawPointer
+    private let counters: UnsafeMutablePointer<MediumCounters>
+    private let pages: Unmanaged<PendingPages>
+    private let discipline: Discipline
+    private let elidesFences: Bool
+
+    /// - Parameters:
+    ///   - pages: Owned by the caller for as long as the medium is used.
+    ///   - elidesFences: Leaves drains out altogether, to measure what they cost.
+    package init(
+        base: UnsafeMutableRawPointer, discipline: Discipline, elidesFences: Bool,
+        counters: UnsafeMutablePointer<MediumCounters>, pages: PendingPages
+    ) {
+        unsafe self.base = base
+        unsafe self.counters = counters
+        unsafe self.pages = Unmanaged.passUnretained(pages)
+        self.discipline = discipline
+        self.elidesFences = elidesFences
+    }
+
+    /// The same medium, counted elsewhere.
+    package func withCounters(_ counters: UnsafeMutablePointer<MediumCounters>) -> DirectMedium {
+        unsafe DirectMedium(
+            base: base, discipline: discipline, elidesFences: elidesFences, counters: counters,
+            pages: pages.takeUnretainedValue())
+    }
+
+    @inline(__always)
+    package var isPageGranular: Bool { discipline == .pages }
+
+    @inline(__always)
+    package func load8(_ offset: UInt64) -> UInt64 { unsafe cpm_load8(address(offset)) }
+
+    @inline(__always)
+    package func read(_ offset: UInt64, _ byteCount: Int) -> UnsafeRawPointer {
+        unsafe UnsafeRawPointer(address(offset))
+    }
+
+    @inline(__always)
+    package func store8(_ offset: UInt64, _ value: UInt64, site: UInt32) {
+        unsafe cpm_store8(address(offset), value)
+    }
+
+    @inline(__always)
+    package func copyIn(_ offset: UInt64, _ source: UnsafeRawPointer, _ byteCount: Int, site: UInt32) {
+        unsafe counters.pointee.nonTemporalBytes &+= UInt64(truncatingIfNeeded: byteCount)
+        unsafe counters.pointee.nonTemporalLines &+= Self.lines(offset, byteCount)
+        if discipline == .pages {
+            unsafe copyInPages(offset, source, byteCount)
+        } else {
+            unsafe cpm_copy_nontemporal(address(offset), source, UInt64(truncatingIfNeeded: byteCount))
+        }
+    }
+
+    @inline(__always)
+    package func construct<R>(
+        _ offset: UInt64, _ byteCount: Int, site: UInt32,
+        _ body: (UnsafeMutableRawBufferPointer) throws -> R
+    ) rethrows -> R {
+        // Also after a throw: the range may be half filled, and whoever drains next must not leave it dirty.
+        defer { flush(offset, byteCount, site: site) }
+        return try unsafe body(UnsafeMutableRawBufferPointer(start: address(offset), count: byteCount))
+    }
+
+    @inline(__always)
+    package func flush(_ offset: UInt64, _ byteCount: Int, site: UInt32) {
+        if discipline == .lines {
+            unsafe counters.pointee.flushedLines &+= Self.lines(offset, byteCount)
+            unsafe pmem_flush(address(offset), byteCount)
+        } else {
+            flushOtherwise(offset, byteCount)
+        }
+    }
+
+    @inline(__always)
+    package func drain(site: UInt32) throws(StoreError) {
+        if elidesFences { return }
+        unsafe counters.pointee.fences &+= 1
+        if discipline == .pages {
+            try synchronizePages()
+        } else {
+            pmem_drain()
+        }
+    }
+
+    @inline(__always)
+    package func note(_ event: MediumEvent) {}
+
+    @inline(__always)
+    private func address(_ offset: UInt64) -> UnsafeMutableRawPointer {
+        unsafe base + Int(truncatingIfNeeded: offset)
+    }
+
+    /// The number of cache lines that hold `byteCount` bytes at `offset`. The base is aligned, so offsets tell.
+    @inline(__always)
+    static func lines(_ offset: UInt64, _ byteCount: Int) -> UInt64 {
+        let end = offset &+ UInt64(truncatingIfNeeded: byteCount)
+        return byteCount > 0 ? ((end &+ 63) >> 6) &- (offset >> 6) : 0
+    }
+
+    @inline(never)
+    private func copyInPages(_ offset: UInt64, _ source: UnsafeRawPointer, _ byteCount: Int) {
+        unsafe address(offset).copyMemory(from: source, byteCount: byteCount)
+        unsafe pages.takeUnretainedValue().insert(offset, byteCount)
+    }
+
+    @inline(never)
+    private func flushOtherwise(_ offset: UInt64, _ byteCount: Int) {
+        guard discipline == .pages else { return }
+        unsafe counters.pointee.flushedLines &+= Self.lines(offset, byteCount)
+        unsafe pages.takeUnretainedValue().insert(offset, byteCount)
+    }
+
+    @inline(never)
+    private func synchronizePages() throws(StoreError) {
+        unsafe counters.pointee.syncCalls &+= try pages.takeUnretainedValue().synchronize(base: base)
+    }
+}

@@ -1,0 +1,119 @@
+internal import CPmem
+internal import Glibc
+
+/// The store's address range: reserved once, then filled with segment files one behind the other.
+///
+/// Offsets are global and addresses stay valid while the store grows, because growth only maps more of the range.
+@safe package final class Mapping: @unchecked Sendable {
+    /// Segments begin at multiples of this, so that the kernel can map them by huge pages.
+    package static let alignment: UInt64 = 2 << 20
+    /// Tried in turn: a limited address space (ulimit -v, small machines) may not have the first.
+    package static let reservationSizes: [UInt64] = [4 << 40, 1 << 40, 256 << 30, 64 << 30]
+    /// One step of prefaulting: long enough to be cheap, short enough to be interrupted.
+    private static let prefaultStep: UInt64 = 64 << 20
+
+    package let base: UnsafeMutableRawPointer
+    package let byteCount: UInt64
+    private var isReserved = true
+
+    private init(base: UnsafeMutableRawPointer, byteCount: UInt64) {
+        unsafe self.base = base
+        self.byteCount = byteCount
+    }
+
+    deinit { release() }
+
+    /// Gives the range back; every address in it is invalid from here on. Once is enough, twice is harmless.
+    package func release() {
+        guard isReserved else { return }
+        isReserved = false
+        unsafe munmap(base, Int(byteCount))
+    }
+
+    /// Reserves the largest range of `sizes` that can be had; without access rights it costs no memory.
+    package static func reserve(_ sizes: [UInt64] = reservationSizes) throws(SystemFailure) -> Mapping {
+        for size in sizes {
+            let whole = Int(size + alignment)
+            let start = unsafe mmap(nil, whole, PROT_NONE, reservationFlags, -1, 0)
+            if let start = unsafe start, unsafe start != MAP_FAILED {
+                return unsafe Mapping(base: trim(start, whole, to: Int(size)), byteCount: size)
+            }
+            if errno != ENOMEM { break }
+        }
+        throw SystemFailure("mmap")
+    }
+
+    private static var reservationFlags: Int32 { MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE }
+
+    /// Gives back what lies before the first aligned address and behind `size` bytes from there.
+    private static func trim(
+        _ start: UnsafeMutableRawPointer, _ whole: Int, to size: Int
+    ) -> UnsafeMutableRawPointer {
+        let aligned = unsafe start.alignedUp(toMultipleOf: Int(alignment))
+        let head = unsafe aligned - start
+        if head > 0 { unsafe munmap(start, head) }
+        let tail = whole - head - size
+        if tail > 0 { unsafe munmap(aligned + size, tail) }
+        return unsafe aligned
+    }
+
+    /// Asks by a throw-away mapping whether the file system grants `MAP_SYNC`.
+    ///
+    /// Not by the real one: a refused `MAP_FIXED` may already have torn a hole into the reservation.
+    static func grantsSync(descriptor: Int32) -> Bool {
+        let flags = CPM_MAP_SHARED_VALIDATE | CPM_MAP_SYNC
+        let probe = unsafe mmap(nil, 4096, PROT_READ | PROT_WRITE, flags, descriptor, 0)
+        guard let probe = unsafe probe, unsafe probe != MAP_FAILED else { return false }
+        unsafe munmap(probe, 4096)
+        return true
+    }
+
+    /// Maps the first `byteCount` bytes of a file at `offset` of the range.
+    package func map(
+        descriptor: Int32, at offset: UInt64, byteCount: UInt64, sync: Bool
+    ) throws(SystemFailure) {
+        let address = unsafe place(offset, byteCount)
+        let kind = sync ? CPM_MAP_SHARED_VALIDATE | CPM_MAP_SYNC : MAP_SHARED
+        let result = unsafe mmap(
+            address, Int(byteCount), PROT_READ | PROT_WRITE, kind | MAP_FIXED, descriptor, 0)
+        guard unsafe result == address else {
+            let failure = SystemFailure("mmap")
+            unmap(at: offset, byteCount: byteCount)
+            throw failure
+        }
+        // Advice: huge pages where the file system has them, and no copy in a forked child, whose stores to the
+        // mapping would bypass the lock. Neither is worth failing for.
+        _ = unsafe madvise(address, Int(byteCount), MADV_HUGEPAGE)
+        _ = unsafe madvise(address, Int(byteCount), MADV_DONTFORK)
+    }
+
+    /// Puts a part of the range back to what ``reserve(_:)`` made it.
+    package func unmap(at offset: UInt64, byteCount: UInt64) {
+        _ = unsafe mmap(
+            place(offset, byteCount), Int(byteCount), PROT_NONE, Self.reservationFlags | MAP_FIXED, -1, 0)
+    }
+
+    /// Enters pages into the page table ahead of the first access. What would be SIGBUS there is EFAULT here.
+    ///
+    /// - Parameter dirtying: Prepares for stores; in the page domain that would write everything back once more.
+    package func prefault(_ offset: UInt64, _ byteCount: UInt64, dirtying: Bool) throws(SystemFailure) {
+        let advice = dirtying ? CPM_MADV_POPULATE_WRITE : CPM_MADV_POPULATE_READ
+        var position = offset
+        let end = offset + byteCount
+        while position < end {
+            let step = min(Self.prefaultStep, end - position)
+            while unsafe madvise(place(position, step), Int(step), advice) != 0 {
+                let failure = SystemFailure("madvise")
+                if failure.code == EINVAL { return }  // kernels before 5.14 do not know the advice
+                if failure.code != EINTR && failure.code != EAGAIN { throw failure }
+            }
+            position += step
+        }
+    }
+
+    private func place(_ offset: UInt64, _ byteCount: UInt64) -> UnsafeMutableRawPointer {
+        precondition(offset <= self.byteCount, "the offset lies outside of the reserved range")
+        precondition(byteCount <= self.byteCount - offset, "the range ends outside of the reserved range")
+        return unsafe base + Int(offset)
+    }
+}

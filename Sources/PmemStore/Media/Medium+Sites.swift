@@ -1,0 +1,32 @@
+/// The calling line as the site, so that a recording medium can name it and callers need not.
+extension Medium {
+    @inline(__always)
+    package func store8(_ offset: UInt64, _ value: UInt64, line: UInt32 = #line) {
+        store8(offset, value, site: line)
+    }
+
+    @inline(__always)
+    package func copyIn(
+        _ offset: UInt64, _ source: UnsafeRawPointer, _ byteCount: Int, line: UInt32 = #line
+    ) {
+        unsafe copyIn(offset, source, byteCount, site: line)
+    }
+
+    @inline(__always)
+    package func construct<R>(
+        _ offset: UInt64, _ byteCount: Int, line: UInt32 = #line,
+        _ body: (UnsafeMutableRawBufferPointer) throws -> R
+    ) rethrows -> R {
+        try unsafe construct(offset, byteCount, site: line, body)
+    }
+
+    @inline(__always)
+    package func flush(_ offset: UInt64, _ byteCount: Int, line: UInt32 = #line) {
+        flush(offset, byteCount, site: line)
+    }
+
+    @inline(__always)
+    package func drain(line: UInt32 = #line) throws(StoreError) {
+        try drain(site: line)
+    }
+}

@@ -1,0 +1,168 @@
+package import CPmem
+internal import Glibc
+
+/// Replays the commit log into the trees: step 4 of recovery.
+struct LogReplay<M: Medium> {
+    let writer: Writer<M>
+    let storeBytes: UInt64
+
+    private var medium: M { writer.medium }
+
+    /// Applies every valid entry behind the superblock's commit and returns the number of operations.
+    func run(from superblock: Superblock) throws(StoreError) -> UInt64 {
+        let fields = superblock.fields
+        let reader = LogReader(
+            medium: medium, start: fields.logOffset, capacity: fields.logBytes, salt: fields.salt,
+            limit: storeBytes)
+        writer.trees.protect()
+        var position = fields.logPosition
+        var operations: UInt64 = 0
+        while let entry = reader.entry(at: position, commit: writer.commit + 1), isComplete(entry) {
+            try apply(entry)
+            operations += UInt64(entry.operationCount)
+            position = entry.end
+        }
+        try checkTail(reader, position: position)
+        writer.log.setTail(position)
+        try writer.finishReplay(operations: operations)
+        return operations
+    }
+
+    /// Commits are serial, so nothing valid can lie behind a torn entry; where something does, data were damaged.
+    private func checkTail(_ reader: LogReader<M>, position: UInt64) throws(StoreError) {
+        guard let later = reader.laterEntry(than: writer.commit + 1) else { return }
+        let offset = reader.start + position % reader.capacity
+        throw .corrupted(
+            .init(
+                .commitLog, offset: offset,
+                detail: "entry \(writer.commit + 1) is damaged: entry \(later.commit) at \(later.offset) is whole"))
+    }
+
+    // MARK: Validity
+
+    /// True when every record that the entry names is whole. A record that is not means that the fence never came.
+    private func isComplete(_ entry: LogEntryView) -> Bool {
+        for index in 0..<entry.operationCount {
+            let operation = entry.operation(index)
+            switch LeafEntry.kind(operation) {
+            case CPM_OPERATION_PUT, CPM_OPERATION_DELETE_RANGE:
+                if !isWhole(operation) { return false }
+            case CPM_OPERATION_DELETE:
+                if record(at: LeafEntry.offset(operation)) == nil { return false }
+            default: return false
+            }
+        }
+        return true
+    }
+
+    private func isWhole(_ operation: cpm_log_operation) -> Bool {
+        let offset = LeafEntry.offset(operation)
+        guard let record = record(at: offset) else { return false }
+        guard record.computedChecksum(offset: offset) == operation.checksum,
+            record.checksum == operation.checksum
+        else { return false }
+        return !record.isExternal || isWhole(record.external)
+    }
+
+    private func isWhole(_ value: cpm_external_value) -> Bool {
+        guard value.offset % 64 == 0, value.offset <= storeBytes,
+            value.byteCount <= storeBytes - value.offset
+        else { return false }
+        let bytes = medium.read(value.offset, Int(value.byteCount))
+        let seed = Checksum.seed(.largeValue, offset: value.offset)
+        return Checksum.of(bytes, Int(value.byteCount), seed: seed) == value.checksum
+    }
+
+    /// The record at an offset, as far as its lengths keep it within the store.
+    private func record(at offset: UInt64) -> RecordPointer? {
+        guard offset % 64 == 0, offset > 0, offset <= storeBytes,
+            storeBytes - offset >= UInt64(Record.headerBytes)
+        else { return nil }
+        let record = RecordPointer(medium.read(offset, Record.headerBytes))
+        guard UInt64(record.byteCount) <= storeBytes - offset else { return nil }
+        return RecordPointer(medium.read(offset, record.byteCount))
+    }
+
+    // MARK: Effects
+
+    private func apply(_ entry: LogEntryView) throws(StoreError) {
+        for index in 0..<entry.operationCount { try apply(entry.operation(index)) }
+        if let spill = entry.spill {
+            try writer.heap.claim(spill.offset, byteCount: Int(spill.byteCount))
+            writer.set.births.append(spill.offset)
+            writer.set.deaths.append(spill.offset | Delta.death | Delta.spill)
+        }
+        writer.adoptReplayed(commit: entry.commit)
+    }
+
+    private func apply(_ operation: cpm_log_operation) throws(StoreError) {
+        let offset = LeafEntry.offset(operation)
+        let record = RecordPointer(medium.read(offset, Record.headerBytes))
+        if LeafEntry.kind(operation) == CPM_OPERATION_DELETE {
+            try writer.replayDelete(operation)
+            return
+        }
+        try claim(record, at: offset)
+        writer.raiseEpoch(above: record.epoch)
+        if LeafEntry.kind(operation) == CPM_OPERATION_PUT {
+            try writer.replayPut(operation, key: record.key)
+            if operation.table == Catalog.namesTable { writer.raiseNextTable(record) }
+        } else {
+            try applyRange(operation, record)
+        }
+    }
+
+    private func applyRange(_ operation: cpm_log_operation, _ bounds: RecordPointer) throws(StoreError) {
+        let isUnbounded = operation.replaced == 1
+        let high = bounds.isExternal ? value(bounds.external) : bounds.inlineValue
+        _ = try writer.removeRange(
+            low: bounds.key, high: isUnbounded ? nil : high, table: operation.table)
+        writer.set.deaths.append(
+            LeafEntry.offset(operation) | Delta.death | (bounds.isExternal ? Delta.external : 0))
+    }
+
+    private func value(_ value: cpm_external_value) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: medium.read(value.offset, Int(value.byteCount)), count: Int(value.byteCount))
+    }
+
+    private func claim(_ record: RecordPointer, at offset: UInt64) throws(StoreError) {
+        try writer.heap.claim(offset, byteCount: record.byteCount)
+        writer.set.births.append(offset)
+        if record.isExternal {
+            let value = record.external
+            try writer.heap.claim(value.offset, byteCount: Int(value.byteCount))
+            writer.set.births.append(value.offset)
+        }
+    }
+}
+
+extension Writer {
+    /// One replayed commit's births and deaths join the deltas.
+    func adoptReplayed(commit number: UInt64) {
+        for index in 0..<set.births.count { deltas.append(set.births[index]) }
+        for index in 0..<set.deaths.count { deltas.append(set.deaths[index]) }
+        set.clear()
+        commit = number
+    }
+
+    /// The replayed trees become the state that the next commit starts from.
+    func finishReplay(operations: UInt64) throws(StoreError) {
+        try finishTrees()
+        retireReplaced(dead: commit)
+        adoptCreated(born: commit)
+        trees.forget()
+        pace.logged = operations
+    }
+
+    /// Records of replayed commits may come from an epoch whose checkpoint failed.
+    func raiseEpoch(above recordEpoch: UInt32) {
+        if epoch <= recordEpoch { epoch = recordEpoch + 1 }
+    }
+
+    /// A table number that was given out is never given out again.
+    func raiseNextTable(_ record: RecordPointer) {
+        guard record.inlineBytes >= 4 else { return }
+        let number = record.inlineValue.loadUnaligned(as: UInt32.self)
+        if number >= nextTable, number < .max { nextTable = number + 1 }
+    }
+}

@@ -1,0 +1,136 @@
+package import CPmem
+internal import Glibc
+
+/// Brings a store from what a crash, or a clean close, has left on the medium to its newest durable commit.
+///
+/// Until step 5 nothing is written: a store that is refused is left as it was. What step 5 writes is one line, so a
+/// crash in the middle of recovery finds the same state again.
+package struct Recovery<M: Medium> {
+    let medium: M
+    /// The segments' places, in order.
+    let segments: [ChunkTableSegment]
+    /// Bytes before the first slot, by segment.
+    let reservedBytes: [Int]
+    let storeBytes: UInt64
+    let addressBytes: UInt64
+    let path: String
+
+    /// What recovery hands to the engine.
+    package struct Result {
+        package let writer: Writer<M>
+        package let superblock: cpm_superblock
+        package let table: ChunkTable
+        package let map: ChunkMap
+        package let verified: VerifiedNodes
+        /// Operations that were replayed, and how long that took.
+        package let replayedOperations: UInt64
+        package let replayNanoseconds: UInt64
+    }
+
+    /// Recovers the store.
+    ///
+    /// - Throws: ``StoreError/corrupted(_:)`` and ``StoreError/open(_:)``.
+    package func recover(options: StoreOptions, readers: ReaderTable) throws(StoreError) -> Result {
+        medium.note(.recoveryBegan)
+        // 1. The newest valid superblock.
+        let superblock = try newestSuperblock()
+        // 2. The segments it needs are there.
+        try checkSegments(superblock)
+        // 3. What the last checkpoint knows about space.
+        let map = ChunkMap(addressBytes: addressBytes)
+        let (heap, table) = try loadSpace(superblock, map: map)
+        let verified = VerifiedNodes(addressBytes: addressBytes)
+        let writer = makeWriter(superblock, heap: heap, verified: verified, options: options, readers: readers)
+        // 4. The commits behind it, in order, exactly as commit step 5 applies them.
+        let begun = cpm_monotonic_nanoseconds()
+        let replay = try LogReplay(writer: writer, storeBytes: storeBytes).run(from: superblock)
+        let nanoseconds = cpm_monotonic_nanoseconds() - begun
+        // 5. Whatever lies at the tail can never be taken for an entry again.
+        writer.log.neutralizeTail()
+        try medium.drain()
+        // 6. Accept commits.
+        writer.pace.measured(operations: replay, nanoseconds: nanoseconds)
+        readers.publish(commit: writer.commit, root: writer.catalog.root)
+        medium.note(.recoveryEnded)
+        return Result(
+            writer: writer, superblock: superblock.fields, table: table, map: map, verified: verified,
+            replayedOperations: replay, replayNanoseconds: nanoseconds)
+    }
+
+    // MARK: Step 1
+
+    private func newestSuperblock() throws(StoreError) -> Superblock {
+        let slots = [UInt64(0), 1].compactMap { parity in
+            let offset = Superblock.offset(generation: parity)
+            return Superblock(slot: medium.read(offset, Superblock.slotBytes), offset: offset)
+        }
+        guard let newest = slots.max(by: { $0.fields.generation < $1.fields.generation }) else {
+            throw .corrupted(
+                .init(
+                    .superblock, offset: Superblock.offset(generation: 0), detail: "neither copy is valid"))
+        }
+        let version = newest.fields.version
+        if version > UInt32(CPM_FORMAT_VERSION) {
+            throw .open(
+                .newerFormat(path: path, found: version, supported: UInt32(CPM_FORMAT_VERSION)))
+        }
+        return newest
+    }
+
+    // MARK: Step 2
+
+    private func checkSegments(_ superblock: Superblock) throws(StoreError) {
+        let fields = superblock.fields
+        if Int(fields.segmentCount) > segments.count {
+            throw .open(.missingSegment(path: path, index: segments.count))
+        }
+        let isRing =
+            fields.logBytes >= 4096 && fields.logBytes % 64 == 0 && fields.logOffset % 64 == 0
+            && fields.logOffset < storeBytes && fields.logBytes <= storeBytes - fields.logOffset
+        guard isRing, fields.byteCount <= storeBytes else {
+            throw .corrupted(
+                .init(
+                    .superblock, offset: fields.offset,
+                    detail: "log or size beyond the store's \(storeBytes) bytes"))
+        }
+    }
+
+    // MARK: Step 3
+
+    private func loadSpace(
+        _ superblock: Superblock, map: ChunkMap
+    ) throws(StoreError) -> (RecordHeap<M>, ChunkTable) {
+        let heap = RecordHeap(medium: medium, map: map)
+        var table = ChunkTable()
+        for (segment, reserved) in zip(segments, reservedBytes) {
+            table.add(segment)
+            heap.addChunks(first: segment.firstChunk, count: segment.chunkCount, reservedBytes: reserved)
+        }
+        superblock.copyBits.withUnsafeBytes { bits in
+            table.setCopyBits(bits, blockCount: Int(superblock.fields.tableBlockCount))
+        }
+        try table.load(medium) { (chunk, descriptor) throws(StoreError) in
+            try heap.restore(chunk, descriptor: descriptor)
+        }
+        return (heap, table)
+    }
+
+    private func makeWriter(
+        _ superblock: Superblock, heap: RecordHeap<M>, verified: VerifiedNodes, options: StoreOptions,
+        readers: ReaderTable
+    ) -> Writer<M> {
+        let fields = superblock.fields
+        let pace = Pace(
+            targetNanoseconds: options.recoveryTimeTargetNanoseconds,
+            replayNanoseconds: fields.replayNanoseconds)
+        let log = CommitLog(
+            medium: medium, start: fields.logOffset, capacity: fields.logBytes, salt: fields.salt,
+            head: fields.logPosition, tail: fields.logPosition)
+        let catalog = TreeState(root: NodeReference(raw: fields.root), pairs: 0, isCatalog: true)
+        return Writer(
+            medium: medium, space: NodeSpace(medium: medium, verified: verified), heap: heap,
+            readers: readers, log: log, pace: pace, commit: fields.commit,
+            epoch: UInt32(truncatingIfNeeded: fields.epoch) + 1, catalog: catalog,
+            nextTable: max(fields.nextTable, Catalog.firstNamedTable))
+    }
+}

@@ -1,0 +1,65 @@
+package import CPmem
+internal import Glibc
+
+/// The slot bitmaps at the start of a chunk: two copies, of which the chunk's descriptor names the one that counts.
+package enum Bitmap {
+    /// Offset of a copy.
+    static func place(_ chunk: Int, _ geometry: ChunkGeometry, copy: UInt8) -> UInt64 {
+        UInt64(chunk) << Space.chunkShift + UInt64(geometry.bitmapStart + Int(copy) * geometry.bitmapBytes)
+    }
+
+    /// Sets the bits of the live slots in `words`.
+    ///
+    /// - Throws: ``StoreError/corrupted(_:)`` when the copy is not what the descriptor says.
+    package static func load<M: Medium>(
+        _ medium: M, chunk index: Int, map: ChunkMap, into words: UnsafeMutablePointer<UInt64>
+    ) throws(StoreError) {
+        let chunk = map[index]
+        guard let geometry = geometry(index, kind: chunk.pointee.savedKind, map: map) else { return }
+        let place = place(index, geometry, copy: chunk.pointee.copy)
+        let bytes = medium.read(place, 16 + 8 * geometry.words)
+        let head = bytes.loadUnaligned(as: cpm_bitmap.self)
+        let checksum = Checksum.of(
+            bytes + 8, 8 + 8 * geometry.words, seed: Checksum.seed(.bitmap, offset: place))
+        guard head.magic == CPM_BITMAP_MAGIC, Int(head.slotCount) == geometry.slotCount,
+            head.checksum == checksum, checksum == chunk.pointee.bitmapChecksum
+        else {
+            throw .corrupted(
+                .init(
+                    .bitmap, offset: place,
+                    detail: "checksum \(head.checksum), computed \(checksum), "
+                        + "descriptor \(chunk.pointee.bitmapChecksum)"))
+        }
+        for word in 0..<geometry.words {
+            words[word] |= (bytes + 16).loadUnaligned(fromByteOffset: 8 * word, as: UInt64.self)
+        }
+    }
+
+    /// Starts writing the live bits to the copy that does not count, and makes the chunk's state name it.
+    package static func save<M: Medium>(
+        _ medium: M, chunk index: Int, map: ChunkMap, epoch: UInt32, scratch: UnsafeMutableRawPointer
+    ) {
+        let chunk = map[index]
+        guard let geometry = geometry(index, kind: chunk.pointee.savedKind, map: map),
+            let live = chunk.pointee.liveWords
+        else { return }
+        let copy = 1 - chunk.pointee.copy
+        let place = place(index, geometry, copy: copy)
+        memset(scratch, 0, geometry.bitmapBytes)
+        memcpy(scratch + 16, live, 8 * geometry.words)
+        var head = cpm_bitmap(
+            magic: UInt32(CPM_BITMAP_MAGIC), checksum: 0, slotCount: UInt32(geometry.slotCount), epoch: epoch)
+        scratch.storeBytes(of: head, as: cpm_bitmap.self)
+        head.checksum = Checksum.of(
+            scratch + 8, 8 + 8 * geometry.words, seed: Checksum.seed(.bitmap, offset: place))
+        scratch.storeBytes(of: head, as: cpm_bitmap.self)
+        medium.copyIn(place, scratch, geometry.bitmapBytes)
+        chunk.pointee.copy = copy
+        chunk.pointee.bitmapChecksum = head.checksum
+    }
+
+    static func geometry(_ index: Int, kind: UInt8, map: ChunkMap) -> ChunkGeometry? {
+        guard let sizeClass = Chunk.sizeClass(kind) else { return nil }
+        return ChunkGeometry(sizeClass: sizeClass, reservedBytes: Int(map[index].pointee.reservedBytes))
+    }
+}

@@ -1,0 +1,84 @@
+package import CPmem
+internal import Glibc
+
+/// What is known in DRAM about one chunk.
+///
+/// `busy` and what belongs to it are the write gate holder's; `live` and what belongs to it are the checkpointer's.
+package struct Chunk: BitwiseCopyable {
+    // Fixed when the chunk becomes known.
+    package var reservedBytes: UInt32 = 0
+    // Geometry of the current kind.
+    package var slotBytes: UInt32 = 0
+    package var slotsStart: UInt32 = 0
+    package var slotCount: UInt32 = 0
+    // The gate holder's view: which slots may not be given out.
+    package var busy: UInt = 0
+    package var freeSlots: UInt32 = 0
+    package var hint: UInt32 = 0
+    package var kind: UInt8 = 0
+    package var isListed: UInt8 = 0
+    // The checkpointer's view: which slots the last checkpoint's trees reach.
+    package var savedKind: UInt8 = 0
+    package var copy: UInt8 = 0
+    package var isChanged: UInt8 = 0
+    package var live: UInt = 0
+    package var liveSlots: UInt32 = 0
+    package var bitmapChecksum: UInt32 = 0
+    /// Chunks of the run that starts here.
+    package var runLength: UInt32 = 0
+
+    @inline(__always)
+    package var busyWords: UnsafeMutablePointer<UInt64>? { UnsafeMutablePointer(bitPattern: busy) }
+    @inline(__always)
+    package var liveWords: UnsafeMutablePointer<UInt64>? { UnsafeMutablePointer(bitPattern: live) }
+    package var words: Int { (Int(slotCount) + 63) / 64 }
+}
+
+/// All chunks of a store, in address order, in one array that never moves.
+package struct ChunkMap: @unchecked Sendable {
+    package let chunks: UnsafeMutablePointer<Chunk>
+    package let limit: Int
+
+    package init(addressBytes: UInt64) {
+        limit = Int(addressBytes >> Space.chunkShift)
+        chunks = Virtual.allocate(Chunk.self, count: limit)
+    }
+
+    /// Gives the memory back, bitmaps included.
+    package func deallocate(count: Int) {
+        for index in 0..<count {
+            free(UnsafeMutableRawPointer(bitPattern: chunks[index].busy))
+            free(UnsafeMutableRawPointer(bitPattern: chunks[index].live))
+        }
+        Virtual.deallocate(chunks, count: limit)
+    }
+
+    @inline(__always)
+    package subscript(_ index: Int) -> UnsafeMutablePointer<Chunk> { chunks + index }
+
+    @inline(__always)
+    package static func index(_ offset: UInt64) -> Int { Int(offset >> Space.chunkShift) }
+
+    /// The slot of an offset, or nil when no slot starts there.
+    @inline(__always)
+    package static func slot(_ chunk: UnsafeMutablePointer<Chunk>, _ offset: UInt64) -> Int? {
+        let place = Int(offset) & (Space.chunkBytes - 1) - Int(chunk.pointee.slotsStart)
+        let bytes = Int(chunk.pointee.slotBytes)
+        if place < 0 || bytes == 0 { return nil }
+        let slot = place / bytes
+        return slot < Int(chunk.pointee.slotCount) && slot * bytes == place ? slot : nil
+    }
+}
+
+extension Chunk {
+    package static let free = UInt8(CPM_CHUNK_FREE)
+    package static let reserved = UInt8(CPM_CHUNK_RESERVED)
+    package static let run = UInt8(CPM_CHUNK_RUN)
+    package static let runBody = UInt8(CPM_CHUNK_RUN_BODY)
+    package static let slab = UInt8(CPM_CHUNK_SLAB)
+
+    /// The size class of a chunk with slots.
+    package static func sizeClass(_ kind: UInt8) -> Int? {
+        kind >= slab && Int(kind - slab) < SizeClass.count ? Int(kind - slab) : nil
+    }
+}

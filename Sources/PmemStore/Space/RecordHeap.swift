@@ -1,0 +1,370 @@
+package import CPmem
+internal import Glibc
+
+/// Gives out slots for records and nodes, and runs of chunks for large values.
+///
+/// Belongs to whoever holds the write gate. Everything here is DRAM: an allocation leaves no trace on the medium until
+/// a checkpoint finds the slot reachable, so that a crash or a rollback has nothing to clean up.
+package final class RecordHeap<M: Medium>: @unchecked Sendable {
+    package let medium: M
+    package let map: ChunkMap
+    /// Chunks that exist.
+    package private(set) var chunkCount = 0
+    /// Chunks that are free.
+    package private(set) var freeChunks = 0
+    /// Chunks that only deletes and checkpoints may take, so that these work in a full store.
+    package private(set) var reserveChunks = 0
+
+    private var current: [Int]
+    private var partial: [[UInt32]]
+    private var freeHint = 0
+
+    package init(medium: M, map: ChunkMap) {
+        self.medium = medium
+        self.map = map
+        current = Array(repeating: -1, count: SizeClass.count)
+        partial = Array(repeating: [], count: SizeClass.count)
+    }
+
+    // MARK: Chunks
+
+    /// A segment's chunks become usable; its first `reservedBytes` never do.
+    package func addChunks(first: Int, count: Int, reservedBytes: Int) {
+        for index in 0..<count {
+            let chunk = map[first + index]
+            let taken = min(max(reservedBytes - index * Space.chunkBytes, 0), Space.chunkBytes)
+            chunk.pointee.reservedBytes = UInt32(taken)
+            let isFull = taken == Space.chunkBytes
+            chunk.pointee.kind = isFull ? Chunk.reserved : Chunk.free
+            chunk.pointee.savedKind = chunk.pointee.kind
+            if !isFull { freeChunks += 1 }
+        }
+        chunkCount = max(chunkCount, first + count)
+        reserveChunks = max(2, chunkCount / 64)
+    }
+
+    /// Restores a chunk as the last checkpoint described it.
+    package func restore(_ index: Int, descriptor: UInt64) throws(StoreError) {
+        let kind = UInt8(truncatingIfNeeded: descriptor)
+        if kind == Chunk.free || kind == Chunk.reserved { return }
+        let chunk = map[index]
+        guard chunk.pointee.kind == Chunk.free else { throw damaged(index, "two kinds") }
+        freeChunks -= 1
+        chunk.pointee.kind = kind
+        chunk.pointee.savedKind = kind
+        if kind == Chunk.run {
+            try restoreRun(index, length: Int(descriptor >> 32))
+        } else if kind == Chunk.runBody {
+            // Counted by its head.
+        } else if Chunk.sizeClass(kind) != nil {
+            setGeometry(index)
+            let live = UInt32(truncatingIfNeeded: descriptor >> 16 & 0xffff)
+            guard live <= chunk.pointee.slotCount else { throw damaged(index, "\(live) live slots") }
+            chunk.pointee.copy = UInt8(truncatingIfNeeded: descriptor >> 8 & 1)
+            chunk.pointee.bitmapChecksum = UInt32(truncatingIfNeeded: descriptor >> 32)
+            chunk.pointee.liveSlots = live
+            chunk.pointee.freeSlots = chunk.pointee.slotCount - live
+            list(index)
+        } else {
+            throw damaged(index, "kind \(kind)")
+        }
+    }
+
+    private func restoreRun(_ index: Int, length: Int) throws(StoreError) {
+        guard length > 0, index + length <= chunkCount else { throw damaged(index, "run of \(length)") }
+        map[index].pointee.runLength = UInt32(length)
+        map[index].pointee.liveSlots = 1
+    }
+
+    private func damaged(_ index: Int, _ detail: String) -> StoreError {
+        .corrupted(
+            .init(.chunkTable, offset: UInt64(index) << Space.chunkShift, detail: "chunk \(index): \(detail)"))
+    }
+
+    private func setGeometry(_ index: Int) {
+        let chunk = map[index]
+        guard let sizeClass = Chunk.sizeClass(chunk.pointee.kind) else { return }
+        let geometry = ChunkGeometry(sizeClass: sizeClass, reservedBytes: Int(chunk.pointee.reservedBytes))
+        chunk.pointee.slotBytes = UInt32(geometry.slotBytes)
+        chunk.pointee.slotsStart = UInt32(geometry.slotsStart)
+        chunk.pointee.slotCount = UInt32(geometry.slotCount)
+    }
+
+    private func takeChunk(mayUseReserve: Bool) -> Int? {
+        if freeChunks <= (mayUseReserve ? 0 : reserveChunks) { return nil }
+        for step in 0..<chunkCount {
+            var index = freeHint + step
+            if index >= chunkCount { index -= chunkCount }
+            if map[index].pointee.kind == Chunk.free {
+                freeHint = index
+                freeChunks -= 1
+                return index
+            }
+        }
+        return nil
+    }
+
+    private func giveBackChunk(_ index: Int) {
+        let chunk = map[index]
+        chunk.pointee.kind = Chunk.free
+        chunk.pointee.isListed = 0
+        chunk.pointee.freeSlots = 0
+        free(UnsafeMutableRawPointer(bitPattern: chunk.pointee.busy))
+        chunk.pointee.busy = 0
+        freeChunks += 1
+        freeHint = min(freeHint, index)
+    }
+
+    // MARK: Slots
+
+    /// A free slot of a class, as an offset; nil when there is no space.
+    @inline(__always)
+    package func allocate(sizeClass: Int, mayUseReserve: Bool = false) throws(StoreError) -> UInt64? {
+        let index = current[sizeClass]
+        if index >= 0, let offset = takeSlot(index) { return offset }
+        return try allocateElsewhere(sizeClass, mayUseReserve: mayUseReserve)
+    }
+
+    @inline(__always)
+    private func takeSlot(_ index: Int) -> UInt64? {
+        let chunk = map[index]
+        if chunk.pointee.freeSlots == 0 { return nil }
+        guard let words = chunk.pointee.busyWords else { return nil }
+        var word = Int(chunk.pointee.hint)
+        let end = chunk.pointee.words
+        while word < end {
+            let free = ~words[word]
+            if free != 0 {
+                let bit = free.trailingZeroBitCount
+                words[word] |= 1 << UInt64(bit)
+                chunk.pointee.hint = UInt32(word)
+                chunk.pointee.freeSlots -= 1
+                let slot = word * 64 + bit
+                let place = Int(chunk.pointee.slotsStart) + slot * Int(chunk.pointee.slotBytes)
+                return UInt64(index) << Space.chunkShift + UInt64(place)
+            }
+            word += 1
+        }
+        return nil
+    }
+
+    @inline(never)
+    private func allocateElsewhere(_ sizeClass: Int, mayUseReserve: Bool) throws(StoreError) -> UInt64? {
+        if let offset = try allocateFromPartial(sizeClass) { return offset }
+        if let index = takeChunk(mayUseReserve: mayUseReserve) {
+            map[index].pointee.kind = Chunk.slab + UInt8(sizeClass)
+            setGeometry(index)
+            if map[index].pointee.slotCount > 0 {
+                prepareBusy(index)
+                current[sizeClass] = index
+                return takeSlot(index)
+            }
+            // The short first chunk of a segment has no room for so large a slot: leave it to others.
+            let offset = try allocateElsewhere(sizeClass, mayUseReserve: mayUseReserve)
+            giveBackChunk(index)
+            return offset
+        }
+        return try sweep(sizeClass) ? allocateFromPartial(sizeClass) : nil
+    }
+
+    private func allocateFromPartial(_ sizeClass: Int) throws(StoreError) -> UInt64? {
+        while let candidate = partial[sizeClass].popLast() {
+            let index = Int(candidate)
+            let chunk = map[index]
+            guard chunk.pointee.kind == Chunk.slab + UInt8(sizeClass), chunk.pointee.isListed == 1
+            else { continue }
+            chunk.pointee.isListed = 0
+            try loadBusy(index)
+            chunk.pointee.hint = 0
+            current[sizeClass] = index
+            if let offset = takeSlot(index) { return offset }
+        }
+        return nil
+    }
+
+    /// Lists every chunk of the class that has a free slot at all. Before the store is called full.
+    private func sweep(_ sizeClass: Int) -> Bool {
+        var found = false
+        for index in 0..<chunkCount {
+            let chunk = map[index]
+            guard chunk.pointee.kind == Chunk.slab + UInt8(sizeClass), chunk.pointee.freeSlots > 0,
+                chunk.pointee.isListed == 0
+            else { continue }
+            chunk.pointee.isListed = 1
+            partial[sizeClass].append(UInt32(index))
+            found = true
+        }
+        return found
+    }
+
+    /// A chunk becomes a candidate once an eighth of it is free: few, but long, stretches are filled in order.
+    private func list(_ index: Int) {
+        let chunk = map[index]
+        guard let sizeClass = Chunk.sizeClass(chunk.pointee.kind), chunk.pointee.isListed == 0,
+            chunk.pointee.freeSlots > chunk.pointee.slotCount / 8, current[sizeClass] != index
+        else { return }
+        chunk.pointee.isListed = 1
+        partial[sizeClass].append(UInt32(index))
+    }
+
+    /// Gives a slot or a run back.
+    package func release(_ offset: UInt64) throws(StoreError) {
+        let index = ChunkMap.index(offset)
+        let chunk = map[index]
+        if chunk.pointee.kind == Chunk.run {
+            releaseRun(index)
+            return
+        }
+        guard let slot = ChunkMap.slot(chunk, offset) else { throw damaged(index, "no slot at \(offset)") }
+        try loadBusy(index)
+        guard let words = chunk.pointee.busyWords else { return }
+        words[slot >> 6] &= ~(1 << UInt64(slot & 63))
+        chunk.pointee.freeSlots += 1
+        if chunk.pointee.hint > UInt32(slot >> 6) { chunk.pointee.hint = UInt32(slot >> 6) }
+        if chunk.pointee.freeSlots == chunk.pointee.slotCount,
+            !isCurrent(index)
+        {
+            giveBackChunk(index)
+        } else {
+            list(index)
+        }
+    }
+
+    private func isCurrent(_ index: Int) -> Bool {
+        guard let sizeClass = Chunk.sizeClass(map[index].pointee.kind) else { return false }
+        return current[sizeClass] == index
+    }
+
+    /// Takes the slot or run that a replayed record lies in, which the last checkpoint knows as free.
+    package func claim(_ offset: UInt64, byteCount: Int) throws(StoreError) {
+        let index = ChunkMap.index(offset)
+        guard index < chunkCount else { throw damaged(index, "beyond the store") }
+        guard let sizeClass = SizeClass.index(for: byteCount) else {
+            try claimRun(index, length: Self.runLength(byteCount))
+            return
+        }
+        try claimSlot(offset, sizeClass: sizeClass)
+    }
+
+    /// Takes the slot at an offset.
+    package func claimSlot(_ offset: UInt64, sizeClass: Int) throws(StoreError) {
+        let index = ChunkMap.index(offset)
+        guard index < chunkCount else { throw damaged(index, "beyond the store") }
+        let chunk = map[index]
+        if chunk.pointee.kind == Chunk.free {
+            freeChunks -= 1
+            chunk.pointee.kind = Chunk.slab + UInt8(sizeClass)
+            setGeometry(index)
+            prepareBusy(index)
+            chunk.pointee.isListed = 0
+        }
+        guard chunk.pointee.kind == Chunk.slab + UInt8(sizeClass), let slot = ChunkMap.slot(chunk, offset)
+        else { throw damaged(index, "no slot of class \(sizeClass) at \(offset)") }
+        try loadBusy(index)
+        guard let words = chunk.pointee.busyWords, words[slot >> 6] >> UInt64(slot & 63) & 1 == 0
+        else { throw damaged(index, "slot at \(offset) is taken") }
+        words[slot >> 6] |= 1 << UInt64(slot & 63)
+        chunk.pointee.freeSlots -= 1
+        list(index)
+    }
+
+    // MARK: Busy bitmaps
+
+    private func prepareBusy(_ index: Int) {
+        let chunk = map[index]
+        let words = chunk.pointee.words
+        let busy = UnsafeMutablePointer<UInt64>.allocateZeroed(words)
+        let used = Int(chunk.pointee.slotCount) & 63
+        if used != 0 { busy[words - 1] = ~0 << UInt64(used) }
+        chunk.pointee.busy = UInt(bitPattern: busy)
+        chunk.pointee.freeSlots = chunk.pointee.slotCount
+        chunk.pointee.hint = 0
+    }
+
+    /// Loads a chunk's bitmap when its slots are first touched after open.
+    @inline(__always)
+    package func loadBusy(_ index: Int) throws(StoreError) {
+        if map[index].pointee.busy == 0 { try loadBusySlowly(index) }
+    }
+
+    @inline(never)
+    private func loadBusySlowly(_ index: Int) throws(StoreError) {
+        prepareBusy(index)
+        let chunk = map[index]
+        guard let busy = chunk.pointee.busyWords else { return }
+        if chunk.pointee.savedKind == chunk.pointee.kind, chunk.pointee.liveSlots > 0 {
+            try Bitmap.load(medium, chunk: index, map: map, into: busy)
+            chunk.pointee.freeSlots = chunk.pointee.slotCount - chunk.pointee.liveSlots
+        }
+    }
+
+    // MARK: Runs
+
+    /// Chunks that a large value of `byteCount` bytes takes.
+    package static func runLength(_ byteCount: Int) -> Int {
+        (byteCount + Space.chunkBytes - 1) / Space.chunkBytes
+    }
+
+    /// A run of whole free chunks for `byteCount` bytes; nil when there is none so long.
+    package func allocateRun(_ byteCount: Int, mayUseReserve: Bool = false) -> UInt64? {
+        let length = Self.runLength(byteCount)
+        if freeChunks < length + (mayUseReserve ? 0 : reserveChunks) { return nil }
+        var found = 0
+        for index in 0..<chunkCount {
+            let chunk = map[index]
+            let isFree = chunk.pointee.kind == Chunk.free && chunk.pointee.reservedBytes == 0
+            found = isFree ? found + 1 : 0
+            if found == length {
+                let first = index + 1 - length
+                takeRun(first, length: length)
+                return UInt64(first) << Space.chunkShift
+            }
+        }
+        return nil
+    }
+
+    private func takeRun(_ first: Int, length: Int) {
+        for index in first..<(first + length) { map[index].pointee.kind = Chunk.runBody }
+        map[first].pointee.kind = Chunk.run
+        map[first].pointee.runLength = UInt32(length)
+        freeChunks -= length
+    }
+
+    private func claimRun(_ first: Int, length: Int) throws(StoreError) {
+        guard length > 0, first + length <= chunkCount else { throw damaged(first, "run of \(length)") }
+        for index in first..<(first + length) where map[index].pointee.kind != Chunk.free {
+            throw damaged(index, "taken where a run of \(length) lies")
+        }
+        takeRun(first, length: length)
+    }
+
+    private func releaseRun(_ first: Int) {
+        let length = Int(map[first].pointee.runLength)
+        for index in first..<(first + length) { giveBackChunk(index) }
+    }
+
+    // MARK: Numbers
+
+    /// True when the store should grow before it has to.
+    @inline(__always)
+    package var isLow: Bool { freeChunks < reserveChunks + 2 + chunkCount >> 5 }
+
+    /// Slots of tree nodes that could be given out now, the reserve included.
+    package func nodeSlotsAvailable() -> Int {
+        var slots = 0
+        let perChunk = ChunkGeometry(sizeClass: SizeClass.node, reservedBytes: 0).slotCount
+        slots += freeChunks * perChunk
+        for index in 0..<chunkCount where map[index].pointee.kind == Chunk.slab + UInt8(SizeClass.node) {
+            slots += Int(map[index].pointee.freeSlots)
+        }
+        return slots
+    }
+}
+
+extension UnsafeMutablePointer where Pointee == UInt64 {
+    /// Zeroed words from the system; given back by `free`.
+    static func allocateZeroed(_ count: Int) -> UnsafeMutablePointer<UInt64> {
+        guard let start = calloc(Swift.max(count, 1), 8) else { fatalError("out of memory for a bitmap") }
+        return start.bindMemory(to: UInt64.self, capacity: Swift.max(count, 1))
+    }
+}

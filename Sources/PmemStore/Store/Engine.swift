@@ -1,0 +1,175 @@
+package import CPmem
+internal import Glibc
+internal import Synchronization
+
+/// The rooms of a store put together, over any medium. ``Store`` is this over ``DirectMedium``, with a directory.
+package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
+    package let writer: Writer<M>
+    package let readers: ReaderTable
+    package let gate = WriterGate()
+    package let space: NodeSpace<M>
+    package let checkpointer: Checkpointer<M>
+    /// Makes the store larger; nil where it cannot grow.
+    package let growth: (any StoreGrowth)?
+    /// What opening has found and how long that took.
+    package let replayedOperations: UInt64
+    package let replayNanoseconds: UInt64
+
+    private let map: ChunkMap
+    private let verified: VerifiedNodes
+    private let quotaBytes: UInt64
+    /// Held while a checkpoint runs.
+    private let work = Mutex<Void>(())
+    /// Held while the store grows.
+    private let growing = Mutex<Void>(())
+    private let thread = MaintenanceThread()
+
+    package init(
+        recovered: Recovery<M>.Result, readers: ReaderTable, checkpointMedium: M, growth: (any StoreGrowth)?,
+        quotaBytes: UInt64?
+    ) {
+        writer = recovered.writer
+        self.readers = readers
+        space = recovered.writer.space
+        map = recovered.map
+        verified = recovered.verified
+        self.growth = growth
+        self.quotaBytes = quotaBytes ?? .max
+        replayedOperations = recovered.replayedOperations
+        replayNanoseconds = recovered.replayNanoseconds
+        checkpointer = Checkpointer(
+            medium: checkpointMedium, writer: recovered.writer, gate: gate, map: recovered.map,
+            table: recovered.table, superblock: recovered.superblock)
+        writer.maintenance = self
+    }
+
+    /// Starts background checkpoints and growth. Without, both happen when a writer needs them.
+    package func startMaintenance() {
+        thread.start { [unowned self] wantsGrowth in maintain(wantsGrowth: wantsGrowth) }
+    }
+
+    /// Ends the background work; waits for what is running.
+    package func stopMaintenance() { thread.stop() }
+
+    /// Frees what the garbage of the language does not know. Only when nobody reads or writes any more.
+    package func deallocate() {
+        writer.maintenance = nil
+        readers.deallocate()
+        verified.deallocate()
+        map.deallocate(count: writer.heap.chunkCount)
+    }
+
+    // MARK: Checkpoints
+
+    /// Saves the newest commit; false when the last checkpoint already holds it.
+    @discardableResult
+    package func checkpoint(isClosing: Bool = false) throws(StoreError) -> Bool {
+        try work.withLock { _ throws(StoreError) in try checkpointWithinWork(isClosing: isClosing) }
+    }
+
+    private func checkpointWithinWork(isClosing: Bool) throws(StoreError) -> Bool {
+        do throws(StoreError) {
+            if writer.poisonReason != nil { return false }
+            return try checkpointer.checkpoint(isClosing: isClosing)
+        } catch .commit(.full(let quota, let needed)) {
+            throw .commit(.full(quotaBytes: quota, neededBytes: needed))
+        } catch {
+            gate.enterForMaintenance()
+            writer.poisonReason = "a checkpoint failed: \(error)"
+            gate.leave()
+            throw error
+        }
+    }
+
+    private func maintain(wantsGrowth: Bool) {
+        // What fails here fails again, with an error, when a writer needs it.
+        if wantsGrowth { _ = try? grow(atLeast: 0) }
+        if writer.pace.isDue || writer.log.usedBytes > writer.log.capacity / 4 { _ = try? checkpoint() }
+    }
+
+    // MARK: WriterMaintenance
+
+    package func wake(forGrowth: Bool) { thread.wake(forGrowth: forGrowth) }
+
+    package func makeSpace(_ byteCount: Int, attempt: Int) throws(StoreError) {
+        gate.lend()
+        defer { gate.reclaim() }
+        var refusal = StoreError.commit(
+            .full(quotaBytes: min(quotaBytes, UInt64(map.limit) << 21), neededBytes: UInt64(byteCount)))
+        if attempt == 0 {
+            do throws(StoreError) {
+                if try grow(atLeast: byteCount) { return }
+            } catch {
+                refusal = error
+            }
+        }
+        if attempt < 2 {
+            try checkpoint()
+            return
+        }
+        throw refusal
+    }
+
+    package func makeLogRoom(_ byteCount: Int) throws(StoreError) {
+        gate.lend()
+        defer { gate.reclaim() }
+        do throws(StoreError) {
+            try checkpoint()
+        } catch .commit(.full(let quota, let needed)) {
+            guard try grow(atLeast: 0) else {
+                throw .commit(.full(quotaBytes: quota, neededBytes: needed))
+            }
+        }
+        if let reason = writer.poisonReason { throw .commit(.poisoned(reason: reason)) }
+    }
+
+    // MARK: Growth
+
+    /// Adds a segment, of a tenth of the store or as much as is needed. False: the quota does not allow it.
+    private func grow(atLeast needed: Int) throws(StoreError) -> Bool {
+        guard let growth else { return false }
+        return try growing.withLock { _ throws(StoreError) in
+            let size = UInt64(writer.heap.chunkCount) << Space.chunkShift
+            let step = min(max(size / 10, 16 << 20), 1 << 30)
+            let required = UInt64(needed) + 4 * UInt64(Space.chunkBytes)
+            let left = quotaBytes > size ? quotaBytes - size : 0
+            let wanted = min(max(step, required), left) & ~UInt64(Space.chunkBytes - 1)
+            if wanted < min(required, 2 * UInt64(Space.chunkBytes)) || wanted < UInt64(needed) { return false }
+            adopt(try growth.grow(byteCount: wanted))
+            return true
+        }
+    }
+
+    private func adopt(_ segment: GrownSegment) {
+        gate.enterForMaintenance()
+        defer { gate.leave() }
+        checkpointer.table.add(
+            ChunkTableSegment(
+                firstChunk: segment.firstChunk, chunkCount: segment.chunkCount,
+                tableOffset: segment.tableOffset, firstBlock: checkpointer.table.blockCount))
+        writer.heap.addChunks(
+            first: segment.firstChunk, count: segment.chunkCount, reservedBytes: segment.reservedBytes)
+    }
+}
+
+/// A segment that was added to a store.
+package struct GrownSegment: Sendable {
+    package let firstChunk: Int
+    package let chunkCount: Int
+    package let reservedBytes: Int
+    /// Offset of its chunk table in the store's address range.
+    package let tableOffset: UInt64
+
+    package init(firstChunk: Int, chunkCount: Int, reservedBytes: Int, tableOffset: UInt64) {
+        self.firstChunk = firstChunk
+        self.chunkCount = chunkCount
+        self.reservedBytes = reservedBytes
+        self.tableOffset = tableOffset
+    }
+}
+
+/// Where a store's next segment comes from.
+package protocol StoreGrowth: Sendable {
+    /// Builds, seals and maps a segment behind the last.
+    func grow(byteCount: UInt64) throws(StoreError) -> GrownSegment
+}

@@ -1,0 +1,282 @@
+internal import CPmem
+internal import Glibc
+internal import Synchronization
+
+/// An ordered, transactional key-value store on persistent memory.
+///
+///     let store = try Store.open("/mnt/pmem0/orders")
+///     try store.write { tx in try tx.put("open", forKey: "order 17") }        // durable when it returns
+///     let state = try store.read { tx in try tx.get("order 17") }
+///
+/// Safe to use from any number of threads and tasks. Readers never wait; writers take turns, in order.
+public final class Store: Sendable {
+    let directory: SegmentDirectory
+    let engine: Engine<DirectMedium>
+    /// Where the store lies.
+    public let path: String
+    /// Time that opening took, in nanoseconds, and what it had to replay.
+    public let openReport: OpenReport
+    private let counters: Counters
+    private let state = Mutex<State>(.open)
+    private let isClosed = Atomic<Bool>(false)
+
+    private enum State { case open, closing, closed }
+
+    /// What opening a store had to do.
+    public struct OpenReport: Sendable, Equatable {
+        /// Time that ``Store/open(_:options:)`` took, in nanoseconds.
+        public let nanoseconds: UInt64
+        /// Operations of the commit log that were replayed; 0 after a clean close.
+        public let replayedOperations: UInt64
+        /// Time that replaying them took, in nanoseconds.
+        public let replayNanoseconds: UInt64
+    }
+
+    /// Opens the store at a path, which is a directory; creates it when nothing is there.
+    ///
+    /// Takes O(length of the commit log), whatever the store's size. One fence.
+    ///
+    /// - Throws: ``StoreError/open(_:)`` and ``StoreError/corrupted(_:)``; what is refused is left as it was.
+    public static func open(
+        _ path: String, options: StoreOptions = StoreOptions()
+    ) throws(StoreError) -> Store {
+        let begun = cpm_monotonic_nanoseconds()
+        try options.validate()
+        try StoreCreator(path: path, options: options).createIfNeeded()
+        let directory = try SegmentDirectory.open(path: path, options: options)
+        do throws(StoreError) {
+            return try Store(path: path, directory: directory, options: options, begun: begun)
+        } catch {
+            directory.close()
+            throw error
+        }
+    }
+
+    private init(
+        path: String, directory: SegmentDirectory, options: StoreOptions, begun: UInt64
+    ) throws(StoreError) {
+        self.path = path
+        self.directory = directory
+        counters = Counters()
+        let readers = ReaderTable()
+        let recovery = Recovery(
+            medium: directory.medium(counters: counters.writer), directory: directory, path: path)
+        let recovered: Recovery<DirectMedium>.Result
+        do throws(StoreError) {
+            recovered = try recovery.recover(options: options, readers: readers)
+        } catch {
+            readers.deallocate()
+            throw error
+        }
+        engine = Engine(
+            recovered: recovered, readers: readers,
+            checkpointMedium: directory.medium(counters: counters.checkpointer),
+            growth: DirectoryGrowth(directory: directory), quotaBytes: options.quotaBytes)
+        openReport = OpenReport(
+            nanoseconds: cpm_monotonic_nanoseconds() - begun, replayedOperations: recovered.replayedOperations,
+            replayNanoseconds: recovered.replayNanoseconds)
+        engine.startMaintenance()
+    }
+
+    deinit {
+        if !isClosed.load(ordering: .acquiring) { finishClosing() }
+    }
+
+    // MARK: Transactions
+
+    /// Runs `body` on a stable view of the newest commit. Never waits for anybody. No fence.
+    @inline(__always)
+    public func read<R>(_ body: (borrowing ReadTransaction) throws -> R) throws -> R {
+        let pin = try pin()
+        defer { engine.readers.unpin(pin) }
+        return try body(ReadTransaction(space: engine.space, pin: pin))
+    }
+
+    /// Runs `body` as a transaction and commits it: one fence, whatever its size, none when nothing changed.
+    ///
+    /// When it returns, the changes are durable (as far as ``persistence`` says). When `body` throws, nothing has
+    /// happened. Waiting writers are let in in the order in which they came.
+    ///
+    /// - Throws: what `body` throws; ``StoreError/commit(_:)``.
+    @discardableResult
+    public func write<R>(_ body: (inout WriteTransaction) throws -> R) throws -> R {
+        engine.gate.enter()
+        defer { engine.gate.leave() }
+        return try runWrite(body)
+    }
+
+    /// As the other `write`, for tasks: suspends instead of blocking while another writer is at work, and otherwise
+    /// stays on its thread. `body` is synchronous, so a transaction is never carried across `await`.
+    @discardableResult
+    public func write<R>(_ body: (inout WriteTransaction) throws -> R) async throws -> R {
+        await engine.gate.enterAsync()
+        defer { engine.gate.leave() }
+        return try runWrite(body)
+    }
+
+    /// As the other `read`; it never suspends.
+    public func read<R>(_ body: (borrowing ReadTransaction) throws -> R) async throws -> R {
+        let pin = try pin()
+        defer { engine.readers.unpin(pin) }
+        return try body(ReadTransaction(space: engine.space, pin: pin))
+    }
+
+    @inline(__always)
+    private func runWrite<R>(_ body: (inout WriteTransaction) throws -> R) throws -> R {
+        let writer = engine.writer
+        if isClosed.load(ordering: .relaxed) { throw StoreError.transaction(.closed) }
+        if let reason = writer.poisonReason { throw StoreError.commit(.poisoned(reason: reason)) }
+        writer.begin()
+        var transaction = WriteTransaction(writer: writer)
+        do {
+            let result = try body(&transaction)
+            _ = try writer.commitTransaction()
+            return result
+        } catch {
+            writer.abandon()
+            throw error
+        }
+    }
+
+    /// Pins the newest commit for as long as the returned object lives. See ``Snapshot``.
+    public func snapshot() throws(StoreError) -> Snapshot {
+        Snapshot(store: self, pin: try pin())
+    }
+
+    @inline(__always)
+    func pin() throws(StoreError) -> ReaderTable.Pin {
+        let pin = try engine.readers.pin()
+        if isClosed.load(ordering: .acquiring) {
+            engine.readers.unpin(pin)
+            throw .transaction(.closed)
+        }
+        return pin
+    }
+
+    // MARK: Upkeep
+
+    /// Saves the newest commit in trees and tables, so that opening has nothing to replay. Two fences.
+    ///
+    /// Happens in the background by itself; readers and writers go on meanwhile.
+    public func checkpoint() throws(StoreError) {
+        if isClosed.load(ordering: .acquiring) { throw .transaction(.closed) }
+        if let reason = engine.writer.poisonReason { throw .commit(.poisoned(reason: reason)) }
+        try engine.checkpoint()
+    }
+
+    /// Ends the store's use: a last checkpoint, then the files are let go. Twice is harmless.
+    ///
+    /// - Throws: ``StoreError/TransactionFailure/readersOpen(count:)`` while snapshots or reads are open; the store
+    ///   then stays open.
+    public func close() throws(StoreError) {
+        let isMine = state.withLock { state in
+            if state != .open { return false }
+            state = .closing
+            return true
+        }
+        if !isMine { return }
+        isClosed.store(true, ordering: .sequentiallyConsistent)
+        do throws(StoreError) {
+            try waitForReaders()
+        } catch {
+            isClosed.store(false, ordering: .sequentiallyConsistent)
+            state.withLock { $0 = .open }
+            throw error
+        }
+        finishClosing()
+        state.withLock { $0 = .closed }
+    }
+
+    /// A read that is under way ends soon; a snapshot may not.
+    private func waitForReaders() throws(StoreError) {
+        let limit = cpm_monotonic_nanoseconds() + 1_000_000_000
+        engine.gate.enter()
+        defer { engine.gate.leave() }
+        while true {
+            let open = engine.readers.openCount - engine.checkpointer.pinCount
+            if open <= 0 { return }
+            if cpm_monotonic_nanoseconds() > limit { throw .transaction(.readersOpen(count: open)) }
+            sched_yield()
+        }
+    }
+
+    private func finishClosing() {
+        engine.stopMaintenance()
+        // A store that cannot be saved is recovered from its log when it is opened next.
+        _ = try? engine.checkpoint(isClosing: true)
+        directory.close()
+        engine.deallocate()
+        isClosed.store(true, ordering: .releasing)
+    }
+
+    // MARK: What it is on
+
+    /// The persistence domain and how it was found out.
+    public var persistence: PersistenceReport { directory.persistence }
+
+    /// What keeps others from changing the files' block map.
+    public var lease: LeaseReport { directory.lease }
+
+    /// Measures the block maps of all segments again.
+    ///
+    /// - Throws: ``StoreError/OpenFailure/extentsChanged(path:reason:)``.
+    public func verifyExtents() throws(StoreError) { try directory.verifyExtents() }
+
+    /// Numbers of the store's work since it was opened.
+    public var statistics: Statistics {
+        let writer = counters.writer.pointee
+        let checkpointer = counters.checkpointer.pointee
+        return Statistics(
+            commits: engine.readers.newestCommit, commitMedium: MediumStatistics(writer),
+            checkpointMedium: MediumStatistics(checkpointer), fileBytes: directory.byteCount,
+            freeBytes: UInt64(engine.writer.heap.freeChunks) << Space.chunkShift,
+            logBytes: engine.writer.log.usedBytes, segments: directory.segments.count)
+    }
+}
+
+/// Where the two writing threads count what passes through their medium.
+private final class Counters: @unchecked Sendable {
+    let writer: UnsafeMutablePointer<MediumCounters>
+    let checkpointer: UnsafeMutablePointer<MediumCounters>
+
+    init() {
+        // A cache line apart, because two threads count at the same time.
+        let start = UnsafeMutableRawPointer.allocate(byteCount: 256, alignment: 64)
+        writer = start.initializeMemory(as: MediumCounters.self, to: MediumCounters())
+        checkpointer = (start + 128).initializeMemory(as: MediumCounters.self, to: MediumCounters())
+    }
+
+    deinit { UnsafeMutableRawPointer(writer).deallocate() }
+}
+
+/// Growth of a store by segment files.
+private struct DirectoryGrowth: StoreGrowth {
+    let directory: SegmentDirectory
+
+    func grow(byteCount: UInt64) throws(StoreError) -> GrownSegment {
+        let segment = try directory.grow(byteCount: byteCount)
+        return GrownSegment(
+            firstChunk: Int(segment.baseOffset >> Space.chunkShift), chunkCount: segment.chunkCount,
+            reservedBytes: Int(segment.reservedBytes),
+            tableOffset: segment.baseOffset + segment.chunkTableOffset)
+    }
+}
+
+extension Recovery where M == DirectMedium {
+    init(medium: DirectMedium, directory: SegmentDirectory, path: String) {
+        var blocks = 0
+        var segments: [ChunkTableSegment] = []
+        var reserved: [Int] = []
+        for segment in directory.segments {
+            let place = ChunkTableSegment(
+                firstChunk: Int(segment.baseOffset >> Space.chunkShift), chunkCount: segment.chunkCount,
+                tableOffset: segment.baseOffset + segment.chunkTableOffset, firstBlock: blocks)
+            segments.append(place)
+            reserved.append(Int(segment.reservedBytes))
+            blocks += place.blockCount
+        }
+        self.init(
+            medium: medium, segments: segments, reservedBytes: reserved, storeBytes: directory.byteCount,
+            addressBytes: directory.addressBytes, path: path)
+    }
+}

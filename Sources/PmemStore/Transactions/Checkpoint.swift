@@ -1,0 +1,272 @@
+package import CPmem
+internal import Glibc
+
+/// Moves the state of a commit into trees and tables on the medium, so that the log before it is not needed any more.
+///
+/// Runs on one thread at a time, beside readers and the writer; it holds the write gate for moments only.
+package final class Checkpointer<M: Medium>: @unchecked Sendable {
+    let medium: M
+    let writer: Writer<M>
+    let gate: WriterGate
+    let readers: ReaderTable
+    let map: ChunkMap
+    private var live: LiveMap<M>
+    package var table: ChunkTable
+    private var release: SpaceRelease<M>
+    /// The newest durable superblock.
+    package private(set) var superblock: cpm_superblock
+    /// Deltas that no durable checkpoint holds yet.
+    private var pending: [UInt64] = []
+    private let slots = SlotSupply()
+    /// Pins that checkpoints hold, for whoever counts readers. Changes under the write gate.
+    package private(set) var pinCount = 0
+
+    package init(
+        medium: M, writer: Writer<M>, gate: WriterGate, map: ChunkMap, table: ChunkTable,
+        superblock: cpm_superblock
+    ) {
+        self.medium = medium
+        self.writer = writer
+        self.gate = gate
+        self.map = map
+        self.table = table
+        self.superblock = superblock
+        readers = writer.readers
+        live = LiveMap(medium: medium, map: map)
+        release = SpaceRelease(medium: medium)
+    }
+
+    /// What a checkpoint saves: a commit and what belongs to it.
+    private struct Cut {
+        let pin: ReaderTable.Pin
+        let epoch: UInt32
+        let logPosition: UInt64
+        let operations: UInt64
+        let nextTable: UInt32
+        let deltas: WordList
+    }
+
+    /// Saves the newest commit. Returns false when the last checkpoint holds it already.
+    ///
+    /// docs/commit.md argues each crash point by these numbers. Two fences.
+    package func checkpoint(isClosing: Bool = false) throws(StoreError) -> Bool {
+        // 1. Cut: pin the newest root, take over what changed since the last cut. A moment under the gate.
+        guard let cut = try makeCut(isClosing: isClosing) else {
+            try releaseSpace(upTo: superblock.commit)
+            return false
+        }
+        // 2. Write dirty nodes to fresh slots, then the allocation state to the copies that do not count.
+        let root = try writeNodes(cut)
+        try applyDeltas(cut)
+        let changed = live.save(epoch: cut.epoch)
+        table.save(medium, map: map, changed: changed, generation: UInt64(cut.epoch))
+        // 3. Fence: everything the new superblock names is durable before it is.
+        try medium.drain()
+        // 4. Switch the superblock.
+        let next = successor(cut, root: root, isClosing: isClosing)
+        write(next)
+        // 5. Fence.
+        try medium.drain()  // CHECKPOINT DURABLE HERE
+        medium.note(.checkpointed(commit: cut.pin.commit))
+        superblock = next
+        // 6. The log before the cut is free, and what the cut's commits replaced can be used again.
+        finish(cut)
+        try releaseSpace(upTo: cut.pin.commit)
+        return true
+    }
+
+    // MARK: Step 1
+
+    private func makeCut(isClosing: Bool) throws(StoreError) -> Cut? {
+        gate.enterForMaintenance()
+        defer { gate.leave() }
+        let isClean = superblock.flags & UInt32(CPM_SUPERBLOCK_CLEAN) != 0
+        let isSame = writer.commit == superblock.commit && pending.isEmpty && writer.deltas.count == 0
+        if isSame && (!isClosing || isClean) { return nil }
+        let pin = try readers.pin()
+        pinCount += 1
+        let deltas = writer.deltas
+        writer.deltas = WordList(capacity: max(1 << 16, deltas.count))
+        let epoch = writer.epoch
+        writer.epoch += 1
+        writer.isCheckpointing = true
+        writer.pace.begun = writer.pace.logged
+        release.cut(epoch: epoch, lastCommit: pin.commit)
+        return Cut(
+            pin: pin, epoch: epoch, logPosition: writer.log.tail, operations: writer.pace.logged,
+            nextTable: writer.nextTable, deltas: deltas)
+    }
+
+    // MARK: Step 2
+
+    private func writeNodes(_ cut: Cut) throws(StoreError) -> NodeReference {
+        for index in 0..<cut.deltas.count { pending.append(cut.deltas[index]) }
+        cut.deltas.deallocate()
+        var nodes = NodeWriter(medium: medium, epoch: cut.epoch) { [self] (bytes) throws(StoreError) in
+            try takeSlot(bytes)
+        }
+        let result: Result<NodeReference, StoreError>
+        do throws(StoreError) {
+            result = .success(try nodes.write(NodeReference(raw: cut.pin.root)))
+        } catch {
+            result = .failure(error)
+        }
+        // Also after a failure: nodes that have a place are clean from now on, and the next checkpoint counts on them.
+        pending += nodes.births
+        release.lateDeaths += nodes.lateDeaths
+        giveBackSlots()
+        if case .failure = result { unpinAfterFailure(cut) }
+        return try result.get()
+    }
+
+    private func unpinAfterFailure(_ cut: Cut) {
+        gate.enterForMaintenance()
+        writer.isCheckpointing = false
+        readers.unpin(cut.pin)
+        pinCount -= 1
+        gate.leave()
+        pending += release.lateDeaths
+        release.lateDeaths = []
+    }
+
+    private func takeSlot(_ bytes: Int) throws(StoreError) -> UInt64 {
+        if bytes == NodeLayout.byteCount, let slot = slots.take() { return slot }
+        gate.enterForMaintenance()
+        defer { gate.leave() }
+        let heap = writer.heap
+        if bytes > NodeLayout.byteCount {
+            let offset =
+                if let sizeClass = SizeClass.index(for: bytes) {
+                    try heap.allocate(sizeClass: sizeClass, mayUseReserve: true)
+                } else {
+                    heap.allocateRun(bytes, mayUseReserve: true)
+                }
+            guard let offset else { throw .commit(.full(quotaBytes: 0, neededBytes: UInt64(bytes))) }
+            return offset
+        }
+        for _ in 0..<SlotSupply.batch {
+            guard let offset = try heap.allocate(sizeClass: SizeClass.node, mayUseReserve: true) else { break }
+            slots.add(offset)
+        }
+        guard let slot = slots.take() else {
+            throw .commit(.full(quotaBytes: 0, neededBytes: UInt64(bytes)))
+        }
+        return slot
+    }
+
+    private func giveBackSlots() {
+        gate.enterForMaintenance()
+        defer { gate.leave() }
+        while let slot = slots.take() { writer.giveBack(slot) }
+    }
+
+    /// Births and deaths, in the order of the commits, become bits.
+    private func applyDeltas(_ cut: Cut) throws(StoreError) {
+        try loadBusyBitmaps()
+        for word in pending {
+            let offset = Delta.offset(word)
+            if word & Delta.death == 0 {
+                try live.born(offset)
+                continue
+            }
+            if word & Delta.external != 0 {
+                let extent = RecordPointer(medium.read(offset, Record.headerBytes)).external
+                try live.died(extent.offset)
+                release.add(extent.offset, recordOffset: offset, word)
+            }
+            try live.died(offset)
+            release.add(offset, recordOffset: offset, word)
+        }
+        pending.removeAll(keepingCapacity: true)
+        // Nodes that died while they were being written are dead in the next checkpoint, not in this one.
+        pending += release.lateDeaths
+        release.lateDeaths = []
+    }
+
+    /// A chunk's two bitmaps part company here: the writer's must be in memory before the saved one changes.
+    private func loadBusyBitmaps() throws(StoreError) {
+        var index = 0
+        while index < pending.count {
+            gate.enterForMaintenance()
+            defer { gate.leave() }
+            let end = min(index + 4096, pending.count)
+            while index < end {
+                let chunk = ChunkMap.index(Delta.offset(pending[index]))
+                if map[chunk].pointee.kind >= Chunk.slab { try writer.heap.loadBusy(chunk) }
+                index += 1
+            }
+        }
+    }
+
+    // MARK: Step 4
+
+    private func successor(_ cut: Cut, root: NodeReference, isClosing: Bool) -> cpm_superblock {
+        var next = superblock
+        next.generation += 1  // alternates the slots, also after a checkpoint that failed
+        next.epoch = UInt64(cut.epoch)
+        next.commit = cut.pin.commit
+        next.root = root.raw
+        next.logPosition = cut.logPosition
+        next.nextTable = cut.nextTable
+        next.segmentCount = UInt32(table.segments.count)
+        next.byteCount = table.segments.last.map {
+            UInt64($0.firstChunk + $0.chunkCount) << Space.chunkShift
+        } ?? 0
+        next.tableBlockCount = UInt32(table.blockCount)
+        next.flags = isClosing ? UInt32(CPM_SUPERBLOCK_CLEAN) : 0
+        next.replayNanoseconds = writer.pace.replayNanoseconds
+        return next
+    }
+
+    private func write(_ next: cpm_superblock) {
+        let bytes = Superblock(fields: next, copyBits: table.copyBits).encoded()
+        bytes.withUnsafeBytes { buffer in
+            guard let start = buffer.baseAddress else { return }
+            medium.copyIn(Superblock.offset(generation: next.generation), start, buffer.count)
+        }
+    }
+
+    // MARK: Step 6
+
+    private func finish(_ cut: Cut) {
+        gate.enterForMaintenance()
+        writer.log.head = cut.logPosition
+        writer.pace.checkpointed = cut.operations
+        writer.isCheckpointing = false
+        readers.unpin(cut.pin)
+        pinCount -= 1
+        gate.leave()
+    }
+
+    /// Hands space that no checkpoint and no pinned commit needs back to the heap, a little at a time.
+    private func releaseSpace(upTo commit: UInt64) throws(StoreError) {
+        release.sort(pins: readers.pinnedCommits(), checkpointed: commit)
+        while true {
+            let batch = release.next()
+            if batch.isEmpty { return }
+            gate.enterForMaintenance()
+            defer { gate.leave() }
+            for offset in batch { try writer.heap.release(offset) }
+        }
+    }
+}
+
+/// Node slots taken from the heap ahead of need.
+final class SlotSupply {
+    private var slots: [UInt64] = []
+    static let batch = 256
+
+    func add(_ offset: UInt64) { slots.append(offset) }
+
+    /// In the order in which they were added, so that nodes are written in address order.
+    func take() -> UInt64? {
+        if next == slots.count {
+            slots.removeAll(keepingCapacity: true)
+            next = 0
+            return nil
+        }
+        next += 1
+        return slots[next - 1]
+    }
+    private var next = 0
+}

@@ -1,0 +1,201 @@
+package import CPmem
+internal import Glibc
+
+extension Writer {
+    /// Makes the open transaction durable and visible: one fence, whatever its size.
+    ///
+    /// docs/commit.md argues each crash point by these numbers. Returns the commit's number.
+    @inline(__always)
+    package func commitTransaction() throws(StoreError) -> UInt64 {
+        // 1. Freeze. A transaction without operations costs nothing and leaves nothing.
+        if set.count == 0 {
+            abandon()
+            return commit
+        }
+        // 2. Validate. With one writer at a time there is nothing that could have changed underneath.
+        try makeLogRoom()
+        // 3. The records are on their way: every put has started its own. Where does the last one go?
+        let isFound = set.hasDeferred ? try locateDeferred() : false
+        let spill = try spillPlace()
+        do throws(StoreError) {
+            // 4. Append the log entry behind them.
+            appendEntry(spill)
+            // 5. Change the tree while the stores drain. No reader can see these nodes.
+            if set.hasDeferred { try applyLocated(isFound) }
+            try finishTrees()
+            // 6. Fence.
+            try medium.drain()  // DURABLE HERE
+        } catch {
+            // The entry may or may not reach the medium now: nothing may be acknowledged any more.
+            throw poison(error)
+        }
+        // 7. Publish root and number; retire what was replaced.
+        publish()
+        // 8. Wake whoever waits for a threshold.
+        if pace.isDue || log.usedBytes > log.capacity / 2 { maintenance?.wake(forGrowth: false) }
+        if heap.isLow { maintenance?.wake(forGrowth: true) }
+        return commit
+    }
+
+    /// Gives everything back that the open transaction has taken.
+    package func abandon() {
+        trees.rollBack(created: 0, replaced: 0)
+        for index in 0..<set.births.count { giveBack(set.births[index]) }
+        set.clear()
+    }
+
+    func giveBack(_ offset: UInt64) {
+        do throws(StoreError) {
+            try heap.release(offset)
+        } catch {
+            // The slot was taken by this transaction, so that its chunk's bitmap is in memory.
+            assertionFailure("a slot of this transaction cannot be given back: \(error)")
+        }
+    }
+
+    private func poison(_ error: StoreError) -> StoreError {
+        poisonReason = "commit \(commit + 1) failed half way: \(error)"
+        return .commit(.poisoned(reason: poisonReason ?? ""))
+    }
+
+    // MARK: Step 2
+
+    @inline(__always)
+    private func makeLogRoom() throws(StoreError) {
+        let bytes = entryBytes
+        if log.hasRoom(bytes), !pace.isOverdue { return }
+        try waitForLog(bytes)
+    }
+
+    @inline(never)
+    private func waitForLog(_ bytes: Int) throws(StoreError) {
+        while !log.hasRoom(bytes) || pace.isOverdue {
+            guard let maintenance else { throw .commit(.full(quotaBytes: 0, neededBytes: UInt64(bytes))) }
+            try maintenance.makeLogRoom(bytes)
+        }
+    }
+
+    /// Size of the entry that this transaction needs; one line when its operations spill.
+    @inline(__always)
+    private var entryBytes: Int {
+        let bytes = CommitLog<M>.entryBytes(operations: set.count)
+        return bytes <= log.entryLimit ? bytes : 64
+    }
+
+    // MARK: Step 4
+
+    @inline(__always)
+    private func appendEntry(_ spill: UInt64) {
+        if spill == 0 {
+            log.append(commit: commit + 1, operations: set.operations, count: set.count)
+        } else {
+            appendSpilled(at: spill)
+        }
+    }
+
+    /// A place for the operations when they are too many for the ring; 0 when they are not.
+    @inline(__always)
+    private func spillPlace() throws(StoreError) -> UInt64 {
+        if CommitLog<M>.entryBytes(operations: set.count) <= log.entryLimit { return 0 }
+        return try allocateSpill(set.count * LogLayout.operationBytes)
+    }
+
+    /// The operations go to a heap extent that lives until the next checkpoint.
+    @inline(never)
+    private func appendSpilled(at offset: UInt64) {
+        let bytes = set.count * LogLayout.operationBytes
+        let seed = Checksum.seed(.logSpill, offset: offset)
+        let checksum = Checksum.of(set.operations, bytes, seed: seed)
+        medium.copyIn(offset, set.operations, bytes)
+        let spill = cpm_log_spill(
+            offset: offset, byteCount: UInt64(bytes), checksum: checksum, reserved: 0)
+        log.appendSpilled(commit: commit + 1, spill: spill, count: set.count)
+    }
+
+    private func allocateSpill(_ bytes: Int) throws(StoreError) -> UInt64 {
+        var attempt = 0
+        while true {
+            let offset =
+                if let sizeClass = SizeClass.index(for: bytes) {
+                    try heap.allocate(sizeClass: sizeClass, mayUseReserve: true)
+                } else {
+                    heap.allocateRun(bytes, mayUseReserve: true)
+                }
+            if let offset {
+                set.births.append(offset)
+                set.deaths.append(offset | Delta.death | Delta.spill)
+                return offset
+            }
+            guard let maintenance else { throw .commit(.full(quotaBytes: 0, neededBytes: UInt64(bytes))) }
+            try maintenance.makeSpace(bytes, attempt: attempt)
+            attempt += 1
+        }
+    }
+
+    // MARK: Step 7
+
+    @inline(__always)
+    private func publish() {
+        let number = commit + 1
+        retireReplaced(dead: number)
+        adoptCreated(born: number)
+        for index in 0..<set.births.count { deltas.append(set.births[index]) }
+        for index in 0..<set.deaths.count { deltas.append(set.deaths[index]) }
+        pace.logged &+= UInt64(set.count)
+        commit = number
+        set.clear()
+        trees.forget()
+        medium.note(.acknowledged(commit: number))
+        readers.publish(commit: number, root: catalog.root)
+        reclaimer.reclaim()
+    }
+
+    /// Nodes that the transaction replaced leave the tree; their places on the medium become free with the next
+    /// checkpoint.
+    @inline(__always)
+    func retireReplaced(dead number: UInt64) {
+        for index in 0..<trees.replaced.count {
+            let reference = NodeReference(raw: trees.replaced[index])
+            if !reference.isResident {
+                deltas.append(reference.offset | Delta.death | Delta.node)
+                continue
+            }
+            let node = NodePointer(resident: reference)
+            if node.header.pointee.born == 0 {
+                // Made and replaced by this very transaction, in different savepoints.
+                node.header.pointee.flags |= NodeLayout.droppedFlag
+                continue
+            }
+            retirePlace(node)
+            reclaimer.retire(node, dead: number)
+        }
+    }
+
+    /// A node's copy on the medium dies with it. While a checkpoint runs it may be about to get one: the mark tells the
+    /// checkpointer that it is then for it to say so.
+    @inline(__always)
+    private func retirePlace(_ node: NodePointer) {
+        let word = node.address + NodeLayout.placeOffset
+        let place = isCheckpointing ? cpm_fetch_or8(word, NodeLayout.placeDead) : cpm_load8(word)
+        if place != 0 { deltas.append(NodeReference(raw: place).offset | Delta.death | Delta.node) }
+    }
+
+    @inline(__always)
+    func adoptCreated(born number: UInt64) {
+        for index in 0..<trees.created.count {
+            let node = NodePointer(resident: NodeReference(raw: trees.created[index]))
+            if node.header.pointee.flags & NodeLayout.droppedFlag != 0 {
+                trees.pool.release(node)
+            } else {
+                node.header.pointee.born = number
+            }
+        }
+    }
+}
+
+extension NodeLayout {
+    /// Offset of `place` in the header.
+    package static let placeOffset = 24
+    /// DRAM only, in `place`: the node has left the tree while a checkpoint was running.
+    package static let placeDead: UInt64 = 2
+}

@@ -1,0 +1,45 @@
+internal import CPmem
+
+/// How much the commit log may hold, so that replaying it takes no longer than the recovery-time target.
+package final class Pace: @unchecked Sendable {
+    /// Time that recovery may take.
+    package let targetNanoseconds: UInt64
+    /// Measured time to replay 1000 operations; starts from a careful guess.
+    package private(set) var replayNanoseconds: UInt64
+    /// Operations ever appended to the log, and of these the ones that the last checkpoint holds.
+    package var logged: UInt64 = 0
+    package var checkpointed: UInt64 = 0
+    /// Operations when the checkpoint in progress, or the last one, began.
+    package var begun: UInt64 = 0
+    /// Operations that the log may hold at most.
+    package private(set) var budget: UInt64 = 0
+
+    /// Before anything was measured, per 1000 operations.
+    private static let guess: UInt64 = 1_000_000
+
+    package init(targetNanoseconds: UInt64, replayNanoseconds: UInt64) {
+        self.targetNanoseconds = targetNanoseconds
+        self.replayNanoseconds = replayNanoseconds == 0 ? Self.guess : replayNanoseconds
+        setBudget()
+    }
+
+    private func setBudget() {
+        // Opening does more than replay, and machines differ from day to day: plan with half of the target.
+        budget = max(1000, targetNanoseconds / 2 * 1000 / max(replayNanoseconds, 1))
+    }
+
+    /// Takes a replay of `operations` into account.
+    package func measured(operations: UInt64, nanoseconds: UInt64) {
+        guard operations >= 1000 else { return }
+        replayNanoseconds = max(1, nanoseconds * 1000 / operations)
+        setBudget()
+    }
+
+    /// A checkpoint should begin.
+    @inline(__always)
+    package var isDue: Bool { logged &- begun >= budget / 2 }
+
+    /// Commits must wait for the checkpoint.
+    @inline(__always)
+    package var isOverdue: Bool { logged &- checkpointed >= budget }
+}

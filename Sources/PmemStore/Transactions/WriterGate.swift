@@ -1,0 +1,171 @@
+internal import CPmem
+internal import Glibc
+internal import Synchronization
+
+/// Lets one writer at a time into the store, in the order in which they came.
+///
+/// Uncontended, entering and leaving are one compare-and-swap each. The checkpointer waits in the same line for the
+/// short moments in which it needs what a writer owns; a writer that itself waits for the checkpointer lends it the
+/// gate.
+package final class WriterGate: Sendable {
+    /// 0: open. 1: taken. 2: taken, and somebody is in line.
+    private let word = Atomic<UInt32>(0)
+    private let line = Mutex<Line>(Line())
+
+    private struct Line {
+        var waiting: [Waiter] = []
+        var first = 0
+        var isLent = false
+        var isBorrowed = false
+        var lender: Waiter?
+    }
+
+    /// Somebody in line: a thread on a futex, or an asynchronous task.
+    private final class Waiter: @unchecked Sendable {
+        let signal = Atomic<UInt32>(0)
+        let continuation: CheckedContinuation<Void, Never>?
+        let isMaintenance: Bool
+
+        init(continuation: CheckedContinuation<Void, Never>? = nil, isMaintenance: Bool = false) {
+            self.continuation = continuation
+            self.isMaintenance = isMaintenance
+        }
+
+        func wake() {
+            if let continuation {
+                continuation.resume()
+                return
+            }
+            signal.store(1, ordering: .releasing)
+            withUnsafeFutex { _ = cpm_futex_wake($0, 1) }
+        }
+
+        func wait() {
+            for _ in 0..<64 where signal.load(ordering: .acquiring) == 1 { return }
+            while signal.load(ordering: .acquiring) == 0 {
+                withUnsafeFutex { _ = cpm_futex_wait($0, 0, -1) }
+            }
+        }
+
+        private func withUnsafeFutex(_ body: (UnsafeMutablePointer<UInt32>) -> Void) {
+            signal.withUnsafeAddress(body)
+        }
+    }
+
+    package init() {}
+
+    /// Waits until the gate is the caller's.
+    @inline(__always)
+    package func enter() {
+        if word.compareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged { return }
+        enterSlowly(isMaintenance: false)
+    }
+
+    /// As ``enter()``, for the checkpointer: also when a writer has lent it the gate.
+    package func enterForMaintenance() {
+        if word.compareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged { return }
+        enterSlowly(isMaintenance: true)
+    }
+
+    /// As ``enter()``; suspends instead of blocking where it has to wait.
+    @inline(__always)
+    package func enterAsync() async {
+        if word.compareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged { return }
+        await withCheckedContinuation { continuation in
+            let waiter = Waiter(continuation: continuation)
+            if join(waiter) { waiter.wake() }
+        }
+    }
+
+    /// Lets the next in line enter.
+    @inline(__always)
+    package func leave() {
+        if word.compareExchange(expected: 1, desired: 0, ordering: .releasing).exchanged { return }
+        leaveSlowly()
+    }
+
+    @inline(never)
+    private func enterSlowly(isMaintenance: Bool) {
+        let waiter = Waiter(isMaintenance: isMaintenance)
+        if !join(waiter) { waiter.wait() }
+    }
+
+    /// Joins the line; true when the gate was open after all, or was lent.
+    private func join(_ waiter: Waiter) -> Bool {
+        line.withLock { line in
+            if word.exchange(2, ordering: .acquiring) == 0 {
+                if line.first == line.waiting.count { word.store(1, ordering: .relaxed) }
+                return true
+            }
+            if waiter.isMaintenance, line.isLent, !line.isBorrowed {
+                line.isBorrowed = true
+                return true
+            }
+            line.waiting.append(waiter)
+            return false
+        }
+    }
+
+    @inline(never)
+    private func leaveSlowly() {
+        let next: Waiter? = line.withLock { line in
+            if line.isBorrowed {
+                line.isBorrowed = false
+                let lender = line.lender
+                line.lender = nil
+                return lender
+            }
+            return Self.takeNext(&line, word)
+        }
+        next?.wake()
+    }
+
+    private static func takeNext(_ line: inout Line, _ word: borrowing Atomic<UInt32>) -> Waiter? {
+        if line.first == line.waiting.count {
+            word.store(0, ordering: .releasing)
+            return nil
+        }
+        let waiter = line.waiting[line.first]
+        line.first += 1
+        if line.first == line.waiting.count {
+            line.waiting.removeAll(keepingCapacity: true)
+            line.first = 0
+            word.store(1, ordering: .relaxed)
+        }
+        return waiter
+    }
+
+    /// The holder lets the checkpointer in while it waits for it. Ends with ``reclaim()``.
+    package func lend() {
+        let borrower: Waiter? = line.withLock { line in
+            line.isLent = true
+            word.store(2, ordering: .relaxed)
+            guard let index = line.waiting[line.first...].firstIndex(where: { $0.isMaintenance })
+            else { return nil }
+            line.isBorrowed = true
+            return line.waiting.remove(at: index)
+        }
+        borrower?.wake()
+    }
+
+    /// The holder takes back what it has lent, as soon as the checkpointer is out.
+    package func reclaim() {
+        let waiter: Waiter? = line.withLock { line in
+            line.isLent = false
+            guard line.isBorrowed else { return nil }
+            let waiter = Waiter()
+            line.lender = waiter
+            return waiter
+        }
+        waiter?.wait()
+    }
+}
+
+extension Atomic where Value == UInt32 {
+    /// The word's address, for the futex call. It stays valid as long as the atomic's owner lives.
+    func withUnsafeAddress(_ body: (UnsafeMutablePointer<UInt32>) -> Void) {
+        withUnsafePointer(to: self) { pointer in
+            body(UnsafeMutableRawPointer(mutating: pointer).assumingMemoryBound(to: UInt32.self))
+        }
+    }
+}

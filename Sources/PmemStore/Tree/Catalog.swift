@@ -1,0 +1,66 @@
+package import CPmem
+internal import Glibc
+
+/// The tree of trees: table number to root. Its keys are the numbers in 8 big-endian bytes, its references roots.
+package enum Catalog {
+    /// Table 0 maps names of tables to their numbers.
+    package static let namesTable: UInt32 = 0
+    /// The table that exists in every store.
+    package static let mainTable: UInt32 = 1
+    /// First number given to a table by name.
+    package static let firstNamedTable: UInt32 = 2
+
+    @inline(__always)
+    package static func withKey<R>(
+        _ table: UInt32, _ body: (KeyBytes) throws(StoreError) -> R
+    ) throws(StoreError) -> R {
+        var word = UInt64(table).bigEndian
+        let address = withUnsafeMutablePointer(to: &word) { $0 }
+        return try body(KeyBytes(start: address, count: 8))
+    }
+
+    /// A table's tree as a catalog root has it.
+    @inline(__always)
+    package static func table<M: Medium>(
+        _ table: UInt32, in catalog: NodeReference, space: NodeSpace<M>
+    ) throws(StoreError) -> TreeState {
+        let root = NodeReference(raw: try lookup(table, catalog, space))
+        if root.isNone { return .empty }
+        return TreeState(root: root, pairs: try space.node(root).header.pointee.pairs)
+    }
+
+    /// Heads are whole keys here, so that a search needs no key bytes at all.
+    @inline(__always)
+    private static func lookup<M: Medium>(
+        _ table: UInt32, _ catalog: NodeReference, _ space: NodeSpace<M>
+    ) throws(StoreError) -> UInt64 {
+        if catalog.isNone { return 0 }
+        var node = try space.node(catalog)
+        if !node.isLeaf {
+            while !node.isLeaf {
+                let index = try withKey(table) { (key: KeyBytes) in node.childIndex(key) }
+                node = try space.node(NodeReference(raw: cpm_load8(node.children + index)))
+            }
+        }
+        let index = node.lowerBound(UInt64(table), from: 0, count: node.count)
+        return index < node.count && node.heads[index] == UInt64(table) ? cpm_load8(node.records + index) : 0
+    }
+
+    /// Enters a table's root, or takes the table out when its tree is empty.
+    package static func store<M: Medium>(
+        _ tree: TreeState, table: UInt32, in catalog: inout TreeState, trees: TreeWriter<M>
+    ) throws(StoreError) {
+        var state = catalog
+        try withKey(table) { (key: KeyBytes) throws(StoreError) in
+            let isFound = try trees.space.locate(key, root: state.reference, path: &trees.path)
+            if tree.root == 0 {
+                if isFound { _ = try trees.remove(tree: &state) }
+            } else if isFound {
+                _ = trees.replace(tree.root, tree: &state)
+            } else {
+                try trees.insert(key, tree.root, tree: &state)
+            }
+        }
+        catalog = state
+    }
+}

@@ -1,0 +1,228 @@
+package import CPmem
+internal import Glibc
+
+extension TreeWriter {
+    /// Puts a reference at the located entry in place of the one there, and returns that one.
+    @inline(__always)
+    package func replace(_ reference: UInt64, tree: inout TreeState) -> UInt64 {
+        makePathWritable(&tree)
+        let leaf = path.leaf
+        let index = path.leafIndex
+        let before = leaf.records[index]
+        leaf.records[index] = reference
+        storePairs(tree)
+        return before
+    }
+
+    /// Inserts a key that ``NodeSpace/locate(_:root:path:replaced:)`` did not find, at the place it found.
+    @inline(__always)
+    package func insert(_ key: KeyBytes, _ reference: UInt64, tree: inout TreeState) throws(StoreError) {
+        if tree.root == 0 {
+            makeFirstLeaf(key, reference, tree: &tree)
+            return
+        }
+        makePathWritable(&tree)
+        let leaf = path.leaf
+        if leaf.comparePrefix(key) != 0 { shortenPrefix(of: leaf, for: key) }
+        if leaf.count < NodeLayout.leafCapacity {
+            leaf.insertEntry(keyHead(key, after: leaf.prefixBytes), reference, at: path.leafIndex)
+        } else {
+            try splitLeaf(leaf, inserting: key, reference, tree: &tree)
+        }
+        tree.pairs += 1
+        storePairs(tree)
+    }
+
+    private func makeFirstLeaf(_ key: KeyBytes, _ reference: UInt64, tree: inout TreeState) {
+        let leaf = makeNode(level: 0, isCatalog: tree.isCatalog)
+        leaf.insertEntry(keyHead(key, after: 0), reference, at: 0)
+        tree.root = NodeReference(leaf).raw
+        tree.pairs = 1
+        storePairs(tree)
+    }
+
+    // MARK: Leaves
+
+    /// Shortens a leaf's prefix to what it shares with a key. Needs no record: the bytes are in prefix and heads.
+    private func shortenPrefix(of leaf: NodePointer, for key: KeyBytes) {
+        leaf.shortenPrefix(to: sharedPrefix(leaf.prefix, key))
+        path.leafIndex = space.position(of: key, in: leaf).index
+    }
+
+    /// Splits a full leaf and inserts a key in the half where it belongs.
+    private func splitLeaf(
+        _ leaf: NodePointer, inserting key: KeyBytes, _ reference: UInt64, tree: inout TreeState
+    ) throws(StoreError) {
+        let index = path.leafIndex
+        // Keys that arrive in order fill the last leaf to the brim instead of leaving it half full.
+        let isAppend = index == leaf.count && isRightmost()
+        let keep = isAppend ? leaf.count : leaf.count / 2
+        let right = makeNode(level: 0, isCatalog: leaf.isCatalog)
+        right.takeEntries(of: leaf, from: keep)
+        let goesRight = isAppend || index > keep
+        let target = goesRight ? right : leaf
+        target.insertEntry(
+            keyHead(key, after: target.prefixBytes), reference, at: goesRight ? index - keep : index)
+        let separator = separatorBetween(leaf, right, newKey: key, newReference: reference)
+        if !leaf.isCatalog {
+            lengthenPrefix(of: leaf, newKey: key, newReference: reference)
+            lengthenPrefix(of: right, newKey: key, newReference: reference)
+        }
+        try insertIntoParent(above: path.depth - 1, separator: separator, child: right, tree: &tree)
+    }
+
+    /// True when every step of the path took the last entry.
+    private func isRightmost() -> Bool {
+        for level in 0..<(path.depth - 1)
+        where path.steps[level].index != path.steps[level].pointer.count - 1 { return false }
+        return true
+    }
+
+    /// The shortest key that is greater than all of `left` and not greater than any of `right`.
+    private func separatorBetween(
+        _ left: NodePointer, _ right: NodePointer, newKey: KeyBytes, newReference: UInt64
+    ) -> [UInt8] {
+        let last = left.heads[left.count - 1]
+        let first = right.heads[0]
+        if last != first {
+            let shared = (last ^ first).leadingZeroBitCount / 8
+            var bytes = [UInt8](right.prefix)
+            for byte in 0...shared { bytes.append(UInt8(truncatingIfNeeded: first >> UInt64(56 - 8 * byte))) }
+            return bytes
+        }
+        let leftKey = key(left.records[left.count - 1], newKey, newReference)
+        let rightKey = key(right.records[0], newKey, newReference)
+        let shared = sharedPrefix(leftKey, rightKey)
+        return [UInt8](rightKey[0...shared])
+    }
+
+    /// The key of an entry. The new record may still be on its way to the medium: its key comes from the caller.
+    @inline(__always)
+    private func key(_ reference: UInt64, _ newKey: KeyBytes, _ newReference: UInt64) -> KeyBytes {
+        reference == newReference ? newKey : space.record(reference).key
+    }
+
+    /// Takes bytes that all keys of a leaf share out of its heads, once these no longer tell the keys well apart.
+    private func lengthenPrefix(of leaf: NodePointer, newKey: KeyBytes, newReference: UInt64) {
+        guard leaf.count > 1, (leaf.heads[0] ^ leaf.heads[leaf.count - 1]).leadingZeroBitCount >= 32
+        else { return }
+        let first = key(leaf.records[0], newKey, newReference)
+        let last = key(leaf.records[leaf.count - 1], newKey, newReference)
+        let length = sharedPrefix(first, last, limit: NodeLayout.leafPrefixLimit)
+        guard length > leaf.prefixBytes else { return }
+        for index in 0..<leaf.count {
+            leaf.heads[index] = keyHead(key(leaf.records[index], newKey, newReference), after: length)
+        }
+        if let start = first.baseAddress { memcpy(leaf.heap, start, length) }
+        leaf.header.pointee.prefixBytes = UInt16(length)
+    }
+
+    // MARK: Inner nodes
+
+    /// Enters a new right neighbour of the node at `level` of the path into the parent, splitting upward as needed.
+    private func insertIntoParent(
+        above level: Int, separator: [UInt8], child: NodePointer, tree: inout TreeState
+    ) throws(StoreError) {
+        if level == 0 {
+            growRoot(separator: separator, right: child, tree: &tree)
+            return
+        }
+        let parent = path.steps[level - 1].pointer
+        let index = path.steps[level - 1].index + 1
+        let raw = NodeReference(child).raw
+        let done = separator.withUnsafeBytes { parent.insertSeparatorInPlace($0, child: raw, at: index) }
+        if done { return }
+        var entries = parent.separatorEntries()
+        let isAppend = index == entries.count
+        entries.insert(SeparatorEntry(separator: separator, child: raw), at: index)
+        try rebuild(parent, entries: entries, isAppend: isAppend, above: level - 1, tree: &tree)
+    }
+
+    /// Puts one node, or two where one is not enough, in place of an inner node of the path.
+    private func rebuild(
+        _ node: NodePointer, entries: [SeparatorEntry], isAppend: Bool, above level: Int, tree: inout TreeState
+    ) throws(StoreError) {
+        let prefix = SeparatorEntry.sharedPrefix(entries[...])
+        let bytes = SeparatorEntry.nodeBytes(entries[...], prefix: prefix)
+        let isTooLarge = bytes > NodeLayout.preferredInnerBytes && entries.count >= 8
+        if entries.count <= NodeLayout.innerCapacity && !isTooLarge {
+            let fresh = makeInner(entries[...], like: node)
+            replaceOnPath(level, with: fresh, tree: &tree)
+            return
+        }
+        let keep = isAppend ? entries.count - 2 : entries.count / 2
+        let left = makeInner(entries[..<keep], like: node)
+        let right = makeInner(entries[keep...], like: node)
+        let separator = entries[keep].separator
+        replaceOnPath(level, with: left, tree: &tree)
+        try insertIntoParent(above: level, separator: separator, child: right, tree: &tree)
+    }
+
+    func makeInner(_ entries: ArraySlice<SeparatorEntry>, like node: NodePointer) -> NodePointer {
+        let prefix = SeparatorEntry.sharedPrefix(entries)
+        let bytes = SeparatorEntry.nodeBytes(entries, prefix: prefix)
+        let fresh = makeNode(level: node.level, isCatalog: node.isCatalog, byteCount: bytes)
+        fresh.fill(entries, prefix: prefix)
+        return fresh
+    }
+
+    private func growRoot(separator: [UInt8], right: NodePointer, tree: inout TreeState) {
+        let left = path.steps[0].pointer
+        let root = makeNode(level: left.level + 1, isCatalog: tree.isCatalog)
+        let entries = [
+            SeparatorEntry(separator: [], child: NodeReference(left).raw),
+            SeparatorEntry(separator: separator, child: NodeReference(right).raw),
+        ]
+        let needed = SeparatorEntry.nodeBytes(entries[...], prefix: 0)
+        if needed == NodeLayout.byteCount {
+            root.fill(entries[...], prefix: 0)
+            tree.root = NodeReference(root).raw
+        } else {
+            tree.root = NodeReference(makeInner(entries[...], like: root)).raw
+            drop(root)
+        }
+    }
+}
+
+extension NodeLayout {
+    /// Above this size an inner node is split even when it has room for more entries.
+    package static let preferredInnerBytes = 32_768
+}
+
+extension NodePointer {
+    /// Makes room at `index` of a leaf that is not full, and fills it.
+    @inline(__always)
+    func insertEntry(_ head: UInt64, _ reference: UInt64, at index: Int) {
+        let moved = count - index
+        memmove(heads + index + 1, heads + index, 8 * moved)
+        memmove(records + index + 1, records + index, 8 * moved)
+        heads[index] = head
+        records[index] = reference
+        count += 1
+    }
+
+    /// Moves the entries from `first` on into an empty leaf, which gets the same prefix.
+    func takeEntries(of other: NodePointer, from first: Int) {
+        let moved = other.count - first
+        header.pointee.prefixBytes = other.header.pointee.prefixBytes
+        memcpy(heap, other.heap, other.prefixBytes)
+        memcpy(heads, other.heads + first, 8 * moved)
+        memcpy(records, other.records + first, 8 * moved)
+        count = moved
+        other.count = first
+    }
+
+    /// Gives a leaf a shorter prefix; the bytes taken from it move into the heads.
+    func shortenPrefix(to length: Int) {
+        let freed = prefixBytes - length
+        if freed <= 0 { return }
+        var bytes: UInt64 = 0
+        for index in 0..<min(freed, 8) {
+            bytes |= UInt64(heap[length + index]) << UInt64(56 - 8 * index)
+        }
+        for index in 0..<count {
+            heads[index] = freed >= 8 ? bytes : bytes | heads[index] >> UInt64(8 * freed)
+        }
+        header.pointee.prefixBytes = UInt16(length)
+    }
+}

@@ -1,0 +1,190 @@
+package import CPmem
+internal import Glibc
+
+/// Position of a key in a leaf: where it is, or where it would go.
+package struct LeafPosition {
+    package let index: Int
+    package let isFound: Bool
+}
+
+extension NodePointer {
+    /// Fetches the lines that a search in this node reads, all at once instead of one miss after the other.
+    @inline(__always)
+    package func prefetchHeads() {
+        cpm_prefetch(address)
+        cpm_prefetch(address + 64)
+        cpm_prefetch(address + 128)
+        cpm_prefetch(address + 192)
+        cpm_prefetch(address + 256)
+        cpm_prefetch(address + 320)
+        cpm_prefetch(address + 384)
+        cpm_prefetch(address + 448)
+    }
+
+    /// Orders a key against the node's prefix: 0 when the key starts with it.
+    @inline(__always)
+    func comparePrefix(_ key: KeyBytes) -> Int {
+        let length = prefixBytes
+        let shared = min(length, key.count)
+        if shared > 0, let start = key.baseAddress {
+            let order = memcmp(start, heap, shared)
+            if order != 0 { return Int(order) }
+        }
+        return key.count < length ? -1 : 0
+    }
+
+    /// Number of heads below `head` among `count` heads from `first`.
+    @inline(__always)
+    func lowerBound(_ head: UInt64, from first: Int, count: Int) -> Int {
+        var base = heads + first
+        var left = count
+        while left > 1 {
+            let half = left >> 1
+            base = base[half - 1] < head ? base + half : base
+            left -= half
+        }
+        let index = base - (heads + first)
+        return left == 1 && base.pointee < head ? index + 1 : index
+    }
+
+    /// The entry of an inner node below which a key belongs.
+    @inline(__always)
+    package func childIndex(_ key: KeyBytes) -> Int {
+        let last = count - 1
+        let prefix = prefixBytes
+        if prefix != 0 {
+            let order = comparePrefix(key)
+            if order < 0 { return 0 }
+            if order > 0 { return last }
+        }
+        let head = keyHead(key, after: prefix)
+        let index = lowerBound(head, from: 1, count: last)
+        if index == last || heads[index + 1] != head { return index }
+        return lastTied(index + 1, head: head, key: key)
+    }
+
+    /// Among separators from `first` that share the key's head, the last that is not greater than the key.
+    @inline(never)
+    private func lastTied(_ first: Int, head: UInt64, key: KeyBytes) -> Int {
+        var index = first
+        var place = separatorPlace(first)
+        while index < count, heads[index] == head {
+            if !isNotGreater(index, place: place, key: key) { break }
+            place += separatorHeapBytes(index, place: place)
+            index += 1
+        }
+        return index - 1
+    }
+
+    /// True when separator `index`, whose head equals the key's, is not greater than the key.
+    private func isNotGreater(_ index: Int, place: Int, key: KeyBytes) -> Bool {
+        let rest = key.count - prefixBytes
+        let length = Int(separatorLengths[index])
+        if length <= 8 { return rest >= length }
+        if rest < 8 { return false }
+        let tail = separatorTail(index, place: place)
+        let keyTail = KeyBytes(rebasing: key[(prefixBytes + 8)...])
+        return compareKeys(keyTail, tail) >= 0
+    }
+}
+
+extension NodeSpace {
+    /// Where a key is in a leaf, or would go.
+    @inline(__always)
+    package func position(of key: KeyBytes, in leaf: NodePointer) -> LeafPosition {
+        let count = leaf.count
+        let prefix = leaf.prefixBytes
+        if prefix != 0 {
+            let order = leaf.comparePrefix(key)
+            if order != 0 { return LeafPosition(index: order < 0 ? 0 : count, isFound: false) }
+        }
+        let head = keyHead(key, after: prefix)
+        let index = leaf.lowerBound(head, from: 0, count: count)
+        if index == count || leaf.heads[index] != head {
+            return LeafPosition(index: index, isFound: false)
+        }
+        if leaf.isCatalog { return LeafPosition(index: index, isFound: true) }
+        if index + 1 == count || leaf.heads[index + 1] != head {
+            let order = compareKeys(record(leaf.records[index]).key, key)
+            return LeafPosition(index: order < 0 ? index + 1 : index, isFound: order == 0)
+        }
+        return positionAmongTies(of: key, head: head, in: leaf, from: index)
+    }
+
+    /// Several keys share the head: a binary search that reads the records.
+    @inline(never)
+    private func positionAmongTies(
+        of key: KeyBytes, head: UInt64, in leaf: NodePointer, from first: Int
+    ) -> LeafPosition {
+        var low = first
+        var high = first
+        while high < leaf.count, leaf.heads[high] == head { high += 1 }
+        while low < high {
+            let middle = (low + high) >> 1
+            let order = compareKeys(record(leaf.records[middle]).key, key)
+            if order == 0 { return LeafPosition(index: middle, isFound: true) }
+            if order < 0 { low = middle + 1 } else { high = middle }
+        }
+        return LeafPosition(index: low, isFound: false)
+    }
+
+    /// The leaf in which a key is or would be; nil in an empty tree.
+    @inline(__always)
+    package func leaf(for key: KeyBytes, root: NodeReference) throws(StoreError) -> NodePointer? {
+        if root.isNone { return nil }
+        var node = try self.node(root)
+        while !node.isLeaf {
+            let child = NodeReference(raw: cpm_load8(node.children + node.childIndex(key)))
+            node = try self.node(child)
+            node.prefetchHeads()
+        }
+        return node
+    }
+
+    /// The reference that a key has in a tree; 0 when it is not there.
+    @inline(__always)
+    package func lookup(_ key: KeyBytes, root: NodeReference) throws(StoreError) -> UInt64 {
+        guard let leaf = try leaf(for: key, root: root) else { return 0 }
+        let position = position(of: key, in: leaf)
+        return position.isFound ? leaf.records[position.index] : 0
+    }
+
+    /// Descends to a key and remembers the way. True when the key is there.
+    ///
+    /// - Parameter replaced: offset of the record that is known to hold the key, or 0. With it, no record is read:
+    ///   replay names what it replaces so that it need not touch old records.
+    @inline(__always)
+    package func locate(
+        _ key: KeyBytes, root: NodeReference, path: inout Path, replaced: UInt64 = 0
+    ) throws(StoreError) -> Bool {
+        path.depth = 0
+        if root.isNone { return false }
+        var node = try self.node(root)
+        while !node.isLeaf {
+            let index = node.childIndex(key)
+            path.push(node, index)
+            node = try self.node(NodeReference(raw: cpm_load8(node.children + index)))
+            node.prefetchHeads()
+        }
+        if replaced != 0 {
+            let index = indexOfRecord(replaced, key: key, in: node)
+            path.push(node, max(index, 0))
+            return index >= 0
+        }
+        let position = position(of: key, in: node)
+        path.push(node, position.index)
+        return position.isFound
+    }
+
+    /// The entry that names the record at an offset, among those whose head is the key's; -1 when there is none.
+    private func indexOfRecord(_ offset: UInt64, key: KeyBytes, in leaf: NodePointer) -> Int {
+        guard leaf.comparePrefix(key) == 0 else { return -1 }
+        let head = keyHead(key, after: leaf.prefixBytes)
+        var index = leaf.lowerBound(head, from: 0, count: leaf.count)
+        while index < leaf.count, leaf.heads[index] == head {
+            if RecordReference(raw: leaf.records[index]).offset == offset { return index }
+            index += 1
+        }
+        return -1
+    }
+}

@@ -1,0 +1,68 @@
+package import CPmem
+internal import Glibc
+
+// The copy-on-write B+tree of one table, and of the catalog. Ordinary memory code: no flush and no fence here.
+//
+// Invariants (checked by the same numbers in Tree+Invariants.swift):
+// 1. A node that is reachable from a published root never changes, but for a child reference that may be exchanged
+//    for another reference of the same child.
+// 2. The heads of a node never descend; the keys of a leaf strictly ascend.
+// 3. All keys below an inner node's entry i are >= separator i (i > 0) and < separator i + 1.
+// 4. Every key of a leaf starts with the leaf's prefix, every separator of an inner node with that node's prefix.
+// 5. A head is the 8 bytes behind the prefix, zero-padded.
+// 6. All leaves have the same depth; a node's level is its parent's less one.
+// 7. No node is empty, and no root is an inner node with a single child.
+// 8. The root's `pairs` is the number of pairs in the table.
+
+/// One step of a descent: a node and the entry that was taken there.
+package struct PathStep: BitwiseCopyable {
+    package var node: UInt
+    package var index: Int
+
+    @inline(__always)
+    package var pointer: NodePointer {
+        NodePointer(UnsafeMutableRawPointer(bitPattern: node).unsafelyUnwrapped)
+    }
+}
+
+/// The way from a root to a leaf entry. `depth` steps; the last one is in the leaf.
+package struct Path {
+    package let steps: UnsafeMutablePointer<PathStep>
+    package var depth = 0
+
+    package init() { steps = .allocate(capacity: NodeLayout.depthLimit + 1) }
+
+    package func deallocate() { steps.deallocate() }
+
+    @inline(__always)
+    package mutating func push(_ node: NodePointer, _ index: Int) {
+        precondition(depth <= NodeLayout.depthLimit, "tree deeper than a tree can be")
+        steps[depth] = PathStep(node: UInt(bitPattern: node.address), index: index)
+        depth += 1
+    }
+    @inline(__always)
+    package var leaf: NodePointer { steps[depth - 1].pointer }
+    @inline(__always)
+    package var leafIndex: Int {
+        get { steps[depth - 1].index }
+        nonmutating set { steps[depth - 1].index = newValue }
+    }
+}
+
+/// The root of one tree and what is known about it.
+package struct TreeState: BitwiseCopyable, Sendable {
+    package var root: UInt64
+    package var pairs: UInt64
+    package var isCatalog: Bool
+
+    @inline(__always)
+    package init(root: NodeReference, pairs: UInt64, isCatalog: Bool = false) {
+        self.root = root.raw
+        self.pairs = pairs
+        self.isCatalog = isCatalog
+    }
+
+    @inline(__always)
+    package var reference: NodeReference { NodeReference(raw: root) }
+    package static var empty: TreeState { TreeState(root: .none, pairs: 0) }
+}

@@ -1,0 +1,188 @@
+package import CPmem
+internal import Glibc
+
+/// A growing list of words, without reference counts or checks on the hot path.
+package struct WordList {
+    package private(set) var start: UnsafeMutablePointer<UInt64>
+    package private(set) var count = 0
+    private var capacity: Int
+
+    package init(capacity: Int = 64) {
+        start = .allocate(capacity: capacity)
+        self.capacity = capacity
+    }
+
+    package func deallocate() { start.deallocate() }
+
+    @inline(__always)
+    package mutating func append(_ word: UInt64) {
+        if count == capacity { grow() }
+        start[count] = word
+        count &+= 1
+    }
+
+    @inline(__always)
+    package subscript(_ index: Int) -> UInt64 {
+        get { start[index] }
+        set { start[index] = newValue }
+    }
+
+    @inline(__always)
+    package mutating func truncate(to newCount: Int) { count = newCount }
+
+    /// Takes the last occurrence of a word out. O(count).
+    package mutating func remove(_ word: UInt64) {
+        guard let index = (0..<count).last(where: { start[$0] == word }) else { return }
+        (start + index).update(from: start + index + 1, count: count - index - 1)
+        count -= 1
+    }
+
+    @inline(never)
+    private mutating func grow() {
+        let larger = UnsafeMutablePointer<UInt64>.allocate(capacity: capacity * 2)
+        larger.update(from: start, count: count)
+        start.deallocate()
+        start = larger
+        capacity *= 2
+    }
+}
+
+/// Copies nodes before they are changed, and remembers which copies were made and which nodes they replace.
+///
+/// Belongs to whoever holds the write gate. A node whose stamp is the current one was made by this transaction since
+/// its innermost savepoint and may change in place; every other node is copied first (invariant 1).
+package final class TreeWriter<M: Medium>: @unchecked Sendable {
+    package let space: NodeSpace<M>
+    package let pool: NodePool
+    /// Stamp of nodes that may change in place; 0 is the stamp of nodes on the medium.
+    package private(set) var stamp: UInt64 = 1
+    /// Addresses of the nodes made by the open transaction.
+    package private(set) var created = WordList(capacity: 1024)
+    /// References of the nodes that the open transaction replaced or dropped.
+    package private(set) var replaced = WordList(capacity: 1024)
+    package var path = Path()
+
+    package init(space: NodeSpace<M>, pool: NodePool) {
+        self.space = space
+        self.pool = pool
+    }
+
+    deinit {
+        created.deallocate()
+        replaced.deallocate()
+        path.deallocate()
+    }
+
+    /// From here on nothing that exists changes in place. At the begin of a transaction and of a savepoint.
+    @inline(__always)
+    package func protect() { stamp &+= 1 }
+
+    /// Forgets the lists after a commit has taken over what they name.
+    @inline(__always)
+    package func forget() {
+        created.truncate(to: 0)
+        replaced.truncate(to: 0)
+    }
+
+    /// Gives back the nodes made since a savepoint (or, with 0 and 0, since the begin of the transaction).
+    package func rollBack(created createdCount: Int, replaced replacedCount: Int) {
+        for index in createdCount..<created.count { pool.release(Self.node(created[index])) }
+        created.truncate(to: createdCount)
+        replaced.truncate(to: replacedCount)
+        protect()
+    }
+
+    @inline(__always)
+    package static func node(_ word: UInt64) -> NodePointer { NodePointer(resident: NodeReference(raw: word)) }
+
+    // MARK: Copies
+
+    /// A new node of the open transaction, header set, without entries.
+    @inline(__always)
+    func makeNode(level: Int, isCatalog: Bool, byteCount: Int = NodeLayout.byteCount) -> NodePointer {
+        let node = pool.allocate(byteCount)
+        memset(node.address, 0, byteCount)
+        node.header.pointee.magic = UInt16(CPM_NODE_MAGIC)
+        node.header.pointee.level = UInt8(level)
+        node.header.pointee.flags = isCatalog ? UInt8(CPM_NODE_CATALOG) : 0
+        node.header.pointee.lines = UInt16(byteCount >> 6)
+        node.header.pointee.stamp = stamp
+        created.append(NodeReference(node).raw)
+        return node
+    }
+
+    /// The node itself when it may change in place, else a copy that may.
+    @inline(__always)
+    func writable(_ node: NodePointer) -> NodePointer {
+        if node.header.pointee.stamp == stamp { return node }
+        let bytes = node.byteCount
+        let copy = pool.allocate(bytes)
+        memcpy(copy.address, node.address, bytes)
+        copy.header.pointee.stamp = stamp
+        copy.header.pointee.place = 0
+        copy.header.pointee.born = 0
+        created.append(NodeReference(copy).raw)
+        replaced.append(reference(of: node))
+        return copy
+    }
+
+    /// A node is no longer part of the tree.
+    func drop(_ node: NodePointer) {
+        if node.header.pointee.stamp == stamp {
+            node.header.pointee.flags |= NodeLayout.droppedFlag
+        } else {
+            replaced.append(reference(of: node))
+        }
+    }
+
+    /// The reference under which a node can be retired: its address, or its place for a node read in place.
+    @inline(__always)
+    private func reference(of node: NodePointer) -> UInt64 {
+        let fields = node.header
+        if fields.pointee.stamp != 0 { return NodeReference(node).raw }
+        return NodeReference(offset: fields.pointee.place, checksum: fields.pointee.checksum).raw
+    }
+
+    /// Makes every node of the path writable, from the root down.
+    @inline(__always)
+    func makePathWritable(_ tree: inout TreeState) {
+        let steps = path.steps
+        for level in 0..<path.depth {
+            let node = steps[level].pointer
+            let copy = writable(node)
+            if copy == node { continue }
+            steps[level].node = UInt(bitPattern: copy.address)
+            setChild(copy, above: level, tree: &tree)
+        }
+    }
+
+    /// Enters a node that has taken another's place on the path into its parent, or as the root.
+    @inline(__always)
+    func setChild(_ node: NodePointer, above level: Int, tree: inout TreeState) {
+        let raw = NodeReference(node).raw
+        if level == 0 {
+            tree.root = raw
+        } else {
+            let parent = path.steps[level - 1]
+            parent.pointer.children[parent.index] = raw
+        }
+    }
+
+    /// Puts `node` at a level of the path in place of the one there, which is dropped.
+    func replaceOnPath(_ level: Int, with node: NodePointer, tree: inout TreeState) {
+        drop(path.steps[level].pointer)
+        path.steps[level].node = UInt(bitPattern: node.address)
+        setChild(node, above: level, tree: &tree)
+    }
+
+    /// Writes the number of pairs into the root, which the path has just made writable.
+    @inline(__always)
+    func storePairs(_ tree: TreeState) {
+        if tree.root != 0 { Self.node(tree.root).header.pointee.pairs = tree.pairs }
+    }
+}
+
+extension NodeLayout {
+    /// DRAM only: the transaction that made the node has dropped it again.
+    package static let droppedFlag: UInt8 = 0x80
+}

@@ -1,0 +1,52 @@
+internal import Glibc
+
+@testable internal import PmemStore
+
+/// A file system of a chosen kind on a loop device, unmounted with its last reference.
+final class LoopMount: Sendable {
+    enum Kind: String, Sendable {
+        case ext4, xfs, btrfs
+
+        var makeCommand: String {
+            switch self {
+            case .ext4: "mkfs.ext4 -q -F"
+            case .xfs: "mkfs.xfs -q -m reflink=1"
+            case .btrfs: "mkfs.btrfs -q"
+            }
+        }
+
+        /// The least that mkfs accepts and a few small stores need.
+        var byteCount: UInt64 {
+            switch self {
+            case .ext4: 24 << 20
+            case .xfs: 320 << 20
+            case .btrfs: 160 << 20
+            }
+        }
+    }
+
+    /// Whether this machine and this user can mount such a file system.
+    static func isAvailable(_ kind: Kind) -> Bool {
+        guard getuid() == 0, unsafe access("/dev/loop-control", R_OK) == 0 else { return false }
+        return Shell.run("command -v mkfs.\(kind.rawValue)")
+    }
+
+    static let requirement = "needs root, loop devices and mkfs"
+
+    private let scratch: ScratchDirectory
+    let path: String
+
+    init?(_ kind: Kind) {
+        scratch = ScratchDirectory(.ordinaryFileSystem)
+        path = scratch.path + "/mounted"
+        let image = scratch.path + "/image"
+        let make = "truncate -s \(kind.byteCount) '\(image)' && \(kind.makeCommand) '\(image)'"
+        guard Shell.run("mkdir '\(path)' && \(make) && mount -o loop '\(image)' '\(path)'") else {
+            return nil
+        }
+    }
+
+    deinit { Shell.run("umount '\(path)'") }
+
+    var store: String { path + "/store" }
+}
