@@ -42,6 +42,7 @@ let package = Package(
         ),
         .testTarget(
             name: "PmemStoreTests", dependencies: ["PmemStore", "CPmem"], swiftSettings: settings),
+        .testTarget(name: "PmembenchTests", dependencies: ["pmembench"], swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )

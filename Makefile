@@ -1,0 +1,53 @@
+# Two commands do everything on a fresh Debian 12 machine with a Swift toolchain, installs included:
+#     make bench    loads real files and compares the engines, in about two minutes
+#     make test     lints, builds and runs all tests
+
+PACKAGES := libpmem-dev libpmemobj-dev pkg-config
+BENCH_PACKAGES := $(PACKAGES) wamerican
+
+BENCH_PATH ?= /dev/shm
+BENCH_KEYS ?= 200000
+BENCH_ENGINES ?= pmemstore,libpmemobj
+LOAD_ENGINE ?= $(firstword $(subst $(comma), ,$(BENCH_ENGINES)))
+BENCH_OUT := bench-out
+comma := ,
+
+PMEMBENCH = .build/release/pmembench
+LINTED := Package.swift Sources Tests
+
+.PHONY: help build bench test lint unit-test thread-test format clean
+
+help:
+	@echo "make bench | test | build | lint | format | clean"
+
+build:
+	@scripts/check-swift
+	@scripts/ensure-packages $(PACKAGES)
+	swift build -c release --product pmembench
+
+bench:
+	@scripts/ensure-packages $(BENCH_PACKAGES)
+	@$(MAKE) --no-print-directory build
+	@scripts/bench $(PMEMBENCH) $(BENCH_PATH) $(BENCH_KEYS) $(BENCH_ENGINES) $(LOAD_ENGINE) $(BENCH_OUT)
+
+test:
+	@scripts/check-swift
+	@scripts/ensure-packages $(PACKAGES)
+	@$(MAKE) --no-print-directory lint unit-test thread-test
+	@echo "make test: lint, tests and ThreadSanitizer run passed"
+
+lint:
+	swift format lint --strict --recursive $(LINTED)
+
+unit-test:
+	swift test
+
+# The suites whose names contain Concurrent once more under ThreadSanitizer, in a build directory of their own.
+thread-test:
+	swift test --sanitize thread --scratch-path .build-tsan --filter Concurrent
+
+format:
+	swift format --in-place --recursive $(LINTED)
+
+clean:
+	rm -rf .build .build-tsan $(BENCH_OUT)

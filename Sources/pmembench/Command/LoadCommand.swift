@@ -1,0 +1,56 @@
+import ArgumentParser
+import Foundation
+
+struct LoadCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "load",
+        abstract: "Loads a text file in durable transactions, reopens the store and verifies every record.",
+        discussion: """
+            One record a line: key, tab, value. A line without a tab is a key with its line number as value.
+            Of lines with equal keys the last one counts.
+            """)
+
+    @Argument(help: "The text file.")
+    var file: String
+
+    @Option(
+        help: "Directory to make the store in; it is removed at the end. Default: the temporary directory.")
+    var path: String?
+
+    @Option(help: "Engine.")
+    var engine = EngineName.pmemstore.rawValue
+
+    @Option(help: "Records per transaction.")
+    var batchSize = 1
+
+    func run() throws {
+        guard let name = try ArgumentLists.engines(engine).first else { return }
+        guard batchSize > 0 else {
+            throw BenchmarkFailure(.usage, "--batch-size must be at least 1, not \(batchSize)")
+        }
+        let medium = try Directory(checking: path ?? NSTemporaryDirectory())
+        let records = try TextRecords(path: file)
+        if medium.isVolatile { try Executable.restartWithForcedPersistentMemory() }
+        let workspace = try Workspace(in: medium.path)
+        defer { workspace.remove() }
+        let report = try load(name, records, workspace, medium)
+        print(report.text(engine: name))
+    }
+
+    private func load(
+        _ name: EngineName, _ records: TextRecords, _ workspace: Workspace, _ medium: Directory
+    ) throws -> LoadReport {
+        switch name {
+        case .pmemstore: return try job(PmemStoreEngine.self, records, workspace, medium).run()
+        case .libpmemobj: return try job(PmemobjEngine.self, records, workspace, medium).run()
+        }
+    }
+
+    private func job<Engine: BenchmarkEngine>(
+        _ type: Engine.Type, _ records: TextRecords, _ workspace: Workspace, _ medium: Directory
+    ) -> LoadJob<Engine> {
+        LoadJob(
+            records: records, batchSize: batchSize, directory: workspace.path,
+            isVolatileMedium: medium.isVolatile, progress: ProgressLine())
+    }
+}

@@ -1,0 +1,57 @@
+import CPmem
+import Foundation
+
+extension EngineSession {
+    private static var cleanOpens: Int { 5 }
+
+    /// Opens a closed store a few times; the measured time ends with the first pair read.
+    func openClean(seed: UInt64) throws -> RoundResult {
+        _ = try fullStore(isConcurrent: false, seed: seed)
+        var timing = Timing(nanoseconds: 0)
+        var counters: MediumCounters?
+        for _ in 0..<Self.cleanOpens {
+            try close()
+            counters = try timedOpen(&timing)
+        }
+        try checkSample(seed: seed)
+        return RoundResult(
+            operations: Self.cleanOpens, transactions: 1, timing: timing, counters: counters,
+            latencySampling: 1)
+    }
+
+    /// Opens what a killed process left.
+    func openKilled(seed: UInt64) throws -> RoundResult {
+        try discard()
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        try KilledLoader.run(engine: Engine.name, directory: directory, parameters: parameters, seed: seed)
+        var timing = Timing(nanoseconds: 0)
+        let counters = try timedOpen(&timing)
+        try checkSample(seed: seed)
+        try expect(engine?.count() ?? 0, parameters.keys, "pairs after a kill")
+        contents = .full
+        return RoundResult(
+            operations: 1, transactions: 1, timing: timing, counters: counters, latencySampling: 1)
+    }
+
+    private func timedOpen(_ timing: inout Timing) throws -> MediumCounters? {
+        var buffer = PairBuffer(shape: parameters.shape)
+        var check = ReadCheck(shape: parameters.shape)
+        buffer.setKey(0)
+        let start = cpm_monotonic_nanoseconds()
+        let engine = try reopen()
+        let isFound = try engine.get(buffer.key, &check)
+        let elapsed = cpm_monotonic_nanoseconds() - start
+        try expect(isFound ? check.right : 0, 1, "first pair after opening")
+        timing.nanoseconds += elapsed
+        timing.latency.record(elapsed)
+        return engine.mediumCounters
+    }
+
+    private func checkSample(seed: UInt64) throws {
+        guard let engine else { return }
+        let numbers = UniformNumbers(below: UInt64(parameters.keys), seed: seed)
+        var step = GetStep(engine: engine, numbers: numbers, shape: parameters.shape)
+        for _ in 0..<1000 { try step.perform() }
+        try expectRight([step], 1000, "a sample after opening")
+    }
+}

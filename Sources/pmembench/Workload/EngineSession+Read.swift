@@ -1,0 +1,80 @@
+import Synchronization
+
+extension EngineSession {
+    private var isConcurrent: Bool { parameters.threads > 1 }
+
+    private func uniform(_ seed: UInt64, _ thread: Int) -> UniformNumbers {
+        UniformNumbers(below: UInt64(parameters.keys), seed: self.seed(seed, ofThread: thread))
+    }
+
+    func expectRight<Step: CheckedStep>(_ steps: [Step], _ expected: Int, _ what: String) throws {
+        try expect(steps.reduce(0) { $0 + $1.wrong }, 0, "wrong values in \(what)")
+        try expect(steps.reduce(0) { $0 + $1.right }, expected, "right values in \(what)")
+    }
+
+    func readRandomly(seed: UInt64) throws -> RoundResult {
+        let engine = try fullStore(isConcurrent: isConcurrent, seed: seed)
+        var steps = (0..<parameters.threads).map {
+            GetStep(engine: engine, numbers: uniform(seed, $0), shape: parameters.shape)
+        }
+        let result = try measure(engine, &steps, calls: shares(of: parameters.keys))
+        try expectRight(steps, parameters.keys, "readrandom")
+        return result
+    }
+
+    func multiReadRandomly(seed: UInt64) throws -> RoundResult {
+        let engine = try fullStore(isConcurrent: isConcurrent, seed: seed)
+        let width = Workload.keysPerMultiGet
+        var steps = (0..<parameters.threads).map {
+            MultiGetStep(
+                engine: engine, numbers: uniform(seed, $0), shape: parameters.shape, keysPerCall: width)
+        }
+        let calls = shares(of: max(parameters.keys / width, parameters.threads))
+        let result = try measure(engine, &steps, calls: calls, operationsPerCall: width, samplesAll: true)
+        try expectRight(steps, result.operations, "multireadrandom")
+        return result
+    }
+
+    func seekRandomly(seed: UInt64) throws -> RoundResult {
+        let engine = try fullStore(isConcurrent: isConcurrent, seed: seed)
+        var steps = (0..<parameters.threads).map {
+            SeekStep(engine: engine, numbers: uniform(seed, $0), shape: parameters.shape)
+        }
+        let result = try measure(engine, &steps, calls: shares(of: parameters.keys))
+        try expectRight(steps, parameters.keys, "seekrandom")
+        return result
+    }
+
+    /// Every thread scans the whole store once; an operation is a pair.
+    func scanAll(reverse: Bool) throws -> RoundResult {
+        let engine = try fullStore(isConcurrent: isConcurrent, seed: parameters.seed)
+        var steps = (0..<parameters.threads).map { _ in
+            ScanStep(engine: engine, reverse: reverse, shape: parameters.shape)
+        }
+        let calls = [Int](repeating: 1, count: parameters.threads)
+        var result = try measure(
+            engine, &steps, calls: calls, operationsPerCall: parameters.keys, samplesAll: true)
+        try expectRight(steps, result.operations, reverse ? "readreverse" : "readseq")
+        result.timing.latency = LatencyHistogram()
+        result.latencySampling = nil
+        return result
+    }
+
+    /// The figures are the readers'; the writer runs until they have finished.
+    func readWhileWriting(seed: UInt64) throws -> RoundResult {
+        let engine = try fullStore(isConcurrent: true, seed: seed)
+        let writer = BackgroundWriter(
+            PutStep(engine: engine, numbers: uniform(~seed, 0), shape: parameters.shape))
+        var steps = (0..<parameters.threads).map {
+            GetStep(engine: engine, numbers: uniform(seed, $0), shape: parameters.shape)
+        }
+        writer.start()
+        let measured = Result { try measure(engine, &steps, calls: shares(of: parameters.keys)) }
+        let writes = try writer.stop()
+        var result = try measured.get()
+        try expectRight(steps, parameters.keys, "readwhilewriting")
+        result.counters = nil
+        result.backgroundWritesPerSecond = Double(writes) * 1e9 / Double(result.timing.nanoseconds)
+        return result
+    }
+}

@@ -1,0 +1,37 @@
+extension EngineSession {
+    /// How many of `total` operations each thread does.
+    func shares(of total: Int) -> [Int] {
+        let threads = parameters.threads
+        return (0..<threads).map { ($0 + 1) * total / threads - $0 * total / threads }
+    }
+
+    /// Seed of one thread.
+    func seed(_ seed: UInt64, ofThread thread: Int) -> UInt64 {
+        mixed(seed &+ UInt64(thread) &* 0x9E37_79B9)
+    }
+
+    /// Times the steps and counts what they did to the medium.
+    func measure<Step: WorkStep>(
+        _ engine: Engine, _ steps: inout [Step], calls: [Int], operationsPerCall: Int = 1,
+        samplesAll: Bool = false
+    ) throws -> RoundResult {
+        let sampling = samplesAll ? 1 : parameters.latencySampling
+        let before = engine.mediumCounters
+        let timing = try StepRunner.run(&steps, callsPerStep: calls, sampling: sampling)
+        let after = engine.mediumCounters
+        let transactions = calls.reduce(0, +)
+        var counters: MediumCounters?
+        if let before, let after { counters = after - before }
+        return RoundResult(
+            operations: transactions * operationsPerCall, transactions: transactions, timing: timing,
+            counters: counters, latencySampling: sampling)
+    }
+
+    /// Fails the run when a workload did not find what it must find.
+    func expect(_ found: Int, _ expected: Int, _ what: String) throws {
+        guard found != expected else { return }
+        throw BenchmarkFailure(
+            .failure,
+            "\(Engine.name.rawValue): \(what): expected \(expected), found \(found); the engine is wrong")
+    }
+}

@@ -1,0 +1,25 @@
+extension EngineSession {
+    /// As many operations as keys; a tenth of that where most operations are scans.
+    func runYCSB(_ mix: YCSBMix, seed: UInt64) throws -> RoundResult {
+        let threads = parameters.threads
+        let engine = try fullStore(isConcurrent: threads > 1, seed: seed)
+        let ranks = ZipfianRanks(count: UInt64(parameters.keys))
+        let newest = NewestKey(count: parameters.keys)
+        var steps = (0..<threads).map { thread in
+            YCSBStep(
+                engine: engine, mix: mix, ranks: ranks, keys: parameters.keys, newest: newest,
+                seed: self.seed(seed, ofThread: thread), shape: parameters.shape)
+        }
+        if mix.insert > 0 { contents = .other }
+        let operations = mix.scan > 0 ? max(parameters.keys / 10, threads) : parameters.keys
+        let result = try measure(engine, &steps, calls: shares(of: operations))
+        try expect(steps.reduce(0) { $0 + $1.wrong }, 0, "wrong values in YCSB")
+        // A key that another thread is about to insert may rightly be missing.
+        if threads == 1 || mix.insert == 0 {
+            try expect(
+                steps.reduce(0) { $0 + $1.hits }, steps.reduce(0) { $0 + $1.expectedHits },
+                "keys found in YCSB")
+        }
+        return result
+    }
+}

@@ -1,0 +1,21 @@
+/// What one round of one case on one engine gave.
+struct RoundResult: Sendable {
+    var operations: Int
+    var transactions: Int
+    var timing: Timing
+    var counters: MediumCounters?
+    var bytesPerPair: Double?
+    var backgroundWritesPerSecond: Double?
+    var latencySampling: Int?
+    var domain = ""
+    var lease = ""
+
+    var operationsPerSecond: Double {
+        Double(operations) * 1e9 / Double(max(timing.nanoseconds, 1))
+    }
+
+    func perTransaction(_ total: KeyPath<MediumCounters, UInt64>) -> Double? {
+        guard let counters, transactions > 0 else { return nil }
+        return Double(counters[keyPath: total]) / Double(transactions)
+    }
+}

@@ -1,0 +1,46 @@
+/// What all rounds of a run have in common.
+struct RunParameters: Sendable {
+    var keys: Int
+    var shape: PairShape
+    var batchSizes: [Int]
+    var threads: Int
+    var rounds: Int
+    var seed: UInt64
+    /// One in this many transactions is timed.
+    var latencySampling: Int
+    var isVolatileMedium: Bool
+
+    /// Refuses what cannot be, with the remedy.
+    func validate() throws {
+        func require(_ condition: Bool, _ text: String) throws {
+            if !condition { throw BenchmarkFailure(.usage, text) }
+        }
+        try require(
+            keys > 0 && keys <= Int(UInt32.max), "--keys must be from 1 to \(UInt32.max), not \(keys)")
+        try require(
+            shape.keyBytes > 0 && shape.keyBytes <= 32768,
+            "--key-size must be from 1 to 32768 bytes, not \(shape.keyBytes)")
+        try require(
+            shape.valueBytes >= 0 && shape.valueBytes <= 1 << 30,
+            "--value-size must be from 0 to \(1 << 30) bytes, not \(shape.valueBytes)")
+        try require(
+            shape.capacity.map { UInt64(keys) <= $0 } ?? true,
+            "\(keys) different keys do not fit \(shape.keyBytes) bytes: raise --key-size or lower --keys")
+        try require(
+            !batchSizes.isEmpty && batchSizes.allSatisfy { $0 > 0 },
+            "--batch-size must be a list of numbers above 0, such as 1,10,1000")
+        try require(threads > 0 && threads <= 1024, "--threads must be from 1 to 1024, not \(threads)")
+        try require(rounds > 0, "--rounds must be at least 1, not \(rounds)")
+        try require(latencySampling > 0, "--latency-sampling must be at least 1, not \(latencySampling)")
+    }
+
+    /// Options for a store that holds the run's keys and those that YCSB inserts.
+    func engineOptions(isConcurrent: Bool, elidesFences: Bool) -> EngineOptions {
+        EngineOptions(
+            expectedPairs: keys + keys / 5 + 1000,
+            expectedPairBytes: shape.keyBytes + shape.valueBytes,
+            isConcurrent: isConcurrent,
+            isVolatileMedium: isVolatileMedium,
+            elidesFences: elidesFences)
+    }
+}

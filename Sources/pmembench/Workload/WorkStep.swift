@@ -1,0 +1,89 @@
+import CPmem
+import Foundation
+import Synchronization
+
+/// One measured call, repeated. Steps own their buffers and random numbers; they are specialised, never boxed.
+protocol WorkStep: Sendable {
+    mutating func perform() throws
+}
+
+/// How long a number of calls took.
+struct Timing: Sendable {
+    var nanoseconds: UInt64
+    var latency = LatencyHistogram()
+}
+
+/// Runs steps, each on a thread of its own, and times them together.
+///
+/// One in `sampling` calls is timed by two clock reads; the others run untouched, so that throughput stays honest.
+enum StepRunner {
+    static func run<Step: WorkStep>(
+        _ steps: inout [Step], callsPerStep: [Int], sampling: Int
+    ) throws -> Timing {
+        precondition(steps.count == callsPerStep.count)
+        if steps.count > 1 { return try runThreads(&steps, callsPerStep, sampling) }
+        var timing = Timing(nanoseconds: 0)
+        let start = cpm_monotonic_nanoseconds()
+        try repeatCalls(&steps[0], callsPerStep[0], sampling, &timing.latency)
+        timing.nanoseconds = cpm_monotonic_nanoseconds() - start
+        return timing
+    }
+
+    private static func runThreads<Step: WorkStep>(
+        _ steps: inout [Step], _ callsPerStep: [Int], _ sampling: Int
+    ) throws -> Timing {
+        let outcome = Mutex((timing: Timing(nanoseconds: 0), failure: (any Error)?.none))
+        let finished = Mutex(steps.map(Optional.some))
+        let start = cpm_monotonic_nanoseconds()
+        WorkerThreads.run(steps.count) { index in
+            guard var step = finished.withLock({ $0[index] }) else { return }
+            var latency = LatencyHistogram()
+            do {
+                try repeatCalls(&step, callsPerStep[index], sampling, &latency)
+            } catch {
+                outcome.withLock { $0.failure = error }
+            }
+            let (doneStep, doneLatency) = (step, latency)
+            finished.withLock { $0[index] = doneStep }
+            outcome.withLock { $0.timing.latency.add(doneLatency) }
+        }
+        let end = cpm_monotonic_nanoseconds()
+        if let failure = outcome.withLock({ $0.failure }) { throw failure }
+        steps = finished.withLock { $0.compactMap { $0 } }
+        var timing = outcome.withLock { $0.timing }
+        timing.nanoseconds = end - start
+        return timing
+    }
+
+    @inline(never)
+    private static func repeatCalls<Step: WorkStep>(
+        _ step: inout Step, _ calls: Int, _ sampling: Int, _ latency: inout LatencyHistogram
+    ) throws {
+        var remaining = calls
+        while remaining > 0 {
+            let start = cpm_monotonic_nanoseconds()
+            try step.perform()
+            latency.record(cpm_monotonic_nanoseconds() - start)
+            let untimed = min(sampling, remaining) - 1
+            for _ in 0..<untimed { try step.perform() }
+            remaining -= untimed + 1
+        }
+    }
+}
+
+/// Threads that are started together and waited for.
+enum WorkerThreads {
+    static func run(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+        let group = DispatchGroup()
+        for index in 0..<count {
+            group.enter()
+            let thread = Thread {
+                body(index)
+                group.leave()
+            }
+            thread.stackSize = 8 << 20
+            thread.start()
+        }
+        group.wait()
+    }
+}

@@ -1,0 +1,59 @@
+/// One put in a transaction of its own.
+struct PutStep<Engine: BenchmarkEngine, Numbers: NumberSource>: WorkStep {
+    let engine: Engine
+    private var numbers: Numbers
+    private var buffer: PairBuffer
+
+    init(engine: Engine, numbers: Numbers, shape: PairShape) {
+        self.engine = engine
+        self.numbers = numbers
+        buffer = PairBuffer(shape: shape)
+    }
+
+    @inline(__always)
+    mutating func perform() throws {
+        buffer.setPair(numbers.next())
+        try engine.put(buffer.key, buffer.value)
+    }
+}
+
+/// Several puts in one transaction; the last transaction takes what is left of the share.
+struct BatchPutStep<Engine: BenchmarkEngine, Numbers: NumberSource>: WorkStep {
+    let engine: Engine
+    let batchSize: Int
+    private var remaining: Int
+    private var pairs: NumberedPairs<Numbers>
+
+    init(engine: Engine, batchSize: Int, share: Int, numbers: Numbers, shape: PairShape) {
+        self.engine = engine
+        self.batchSize = batchSize
+        remaining = share
+        pairs = NumberedPairs(numbers: numbers, shape: shape)
+    }
+
+    mutating func perform() throws {
+        let count = min(batchSize, remaining)
+        try engine.putBatch(count, from: &pairs)
+        remaining -= count
+    }
+}
+
+/// One delete in a transaction of its own.
+struct DeleteStep<Engine: BenchmarkEngine, Numbers: NumberSource>: WorkStep {
+    let engine: Engine
+    private(set) var hits = 0
+    private var numbers: Numbers
+    private var buffer: PairBuffer
+
+    init(engine: Engine, numbers: Numbers, shape: PairShape) {
+        self.engine = engine
+        self.numbers = numbers
+        buffer = PairBuffer(shape: PairShape(keyBytes: shape.keyBytes, valueBytes: 0))
+    }
+
+    @inline(__always)
+    mutating func perform() throws {
+        buffer.setKey(numbers.next())
+        if try engine.delete(buffer.key) { hits += 1 }
+    }
+}
