@@ -175,7 +175,9 @@ extension TableView {
         var cursor = TreeCursor(space: space, root: tree.reference)
         defer { cursor.deallocate() }
         if let lower {
-            try lower.withUnsafeBytes { bytes throws(StoreError) in try cursor.seek(atOrAfter: bytes) }
+            try lower.withStoreBytes { (bytes: KeyBytes) throws(StoreError) in
+                try cursor.seek(atOrAfter: bytes)
+            }
         } else {
             try cursor.seekFirst()
         }
@@ -193,7 +195,9 @@ extension TableView {
         var cursor = TreeCursor(space: space, root: tree.reference)
         defer { cursor.deallocate() }
         if let upper {
-            try upper.withUnsafeBytes { bytes throws(StoreError) in try cursor.seek(before: bytes) }
+            try upper.withStoreBytes { (bytes: KeyBytes) throws(StoreError) in
+                try cursor.seek(before: bytes)
+            }
         } else {
             try cursor.seekLast()
         }
