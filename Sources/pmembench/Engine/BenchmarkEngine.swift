@@ -41,8 +41,11 @@ protocol BenchmarkEngine: AnyObject, Sendable {
     /// Number of pairs, by counting if need be. Not measured.
     func count() throws -> Int
 
-    /// What was done to the medium since the store was opened; nil where the engine does not tell.
+    /// What transactions did to the medium since the store was opened; nil where the engine does not tell.
     var mediumCounters: MediumCounters? { get }
+
+    /// What checkpoints in the background did beside them; nil where there are none.
+    var checkpointCounters: MediumCounters? { get }
 
     /// Bytes that the pairs and everything around them take on the medium. Not measured.
     func usedBytes() throws -> UInt64

@@ -1,214 +1,139 @@
 import PmemStore
 
-#if PMEMSTORE_READY
+/// PmemStore behind the benchmark's protocol. Every read is a read transaction of its own, as a user would do it.
+final class PmemStoreEngine: BenchmarkEngine {
+    static let name = EngineName.pmemstore
+    static let canElideFences = true
 
-    /// PmemStore behind the benchmark's protocol. Every read is a read transaction of its own, as a user would do it.
-    final class PmemStoreEngine: BenchmarkEngine {
-        static let name = EngineName.pmemstore
-        static let canElideFences = true
+    private let store: Store
 
-        private let store: Store
-        private let isVolatileMedium: Bool
-
-        static func create(in directory: String, options: EngineOptions) throws -> PmemStoreEngine {
-            try PmemStoreEngine(directory, options, .always)
-        }
-
-        static func open(in directory: String, options: EngineOptions) throws -> PmemStoreEngine {
-            try PmemStoreEngine(directory, options, .never)
-        }
-
-        private init(_ directory: String, _ options: EngineOptions, _ creation: StoreOptions.Creation) throws
-        {
-            var storeOptions = StoreOptions()
-            storeOptions.creation = creation
-            storeOptions.acceptsVolatileMedium = options.isVolatileMedium
-            storeOptions.elidesFencesOnVolatileMedium = options.elidesFences
-            store = try Store.open(directory + "/store", options: storeOptions)
-            isVolatileMedium = options.isVolatileMedium
-        }
-
-        func close() throws { try store.close() }
-
-        func put(_ key: RawSpan, _ value: RawSpan) throws {
-            try store.write { tx in
-                try unsafe key.withUnsafeBytes { key in
-                    try unsafe value.withUnsafeBytes { value in
-                        try unsafe tx.put(value, forKey: key)
-                    }
-                }
-            }
-        }
-
-        func putBatch<Source: PairSource>(_ count: Int, from source: inout Source) throws {
-            try store.write { tx in
-                for _ in 0..<count {
-                    source.advance()
-                    try unsafe source.key.withUnsafeBytes { key in
-                        try unsafe source.value.withUnsafeBytes { value in
-                            try unsafe tx.put(value, forKey: key)
-                        }
-                    }
-                }
-            }
-        }
-
-        func delete(_ key: RawSpan) throws -> Bool {
-            try store.write { tx in
-                try unsafe key.withUnsafeBytes { try unsafe tx.delete($0) }
-            }
-        }
-
-        func readModifyWrite<Visitor: ValueVisitor>(
-            _ key: RawSpan, _ value: RawSpan, _ visitor: inout Visitor
-        ) throws -> Bool {
-            try store.write { tx in
-                try unsafe key.withUnsafeBytes { key in
-                    let found: Void? = try unsafe tx.withValue(forKey: key) { visitor.visit($0) }
-                    try unsafe value.withUnsafeBytes { try unsafe tx.put($0, forKey: key) }
-                    return found != nil
-                }
-            }
-        }
-
-        func get<Visitor: ValueVisitor>(_ key: RawSpan, _ visitor: inout Visitor) throws -> Bool {
-            try store.read { tx in
-                try unsafe key.withUnsafeBytes { key in
-                    let found: Void? = try unsafe tx.withValue(forKey: key) { visitor.visit($0) }
-                    return found != nil
-                }
-            }
-        }
-
-        func multiGet<Visitor: BlockVisitor>(
-            _ keys: borrowing KeyBlock, _ visitor: inout Visitor
-        ) throws -> Int {
-            let (count, width) = (keys.count, keys.shape.keyBytes)
-            return try unsafe keys.bytes.withUnsafeBytes { bytes in
-                try unsafe withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: count) {
-                    parts in
-                    for index in 0..<count {
-                        unsafe parts.initializeElement(
-                            at: index,
-                            to: UnsafeRawBufferPointer(rebasing: bytes[index * width..<(index + 1) * width]))
-                    }
-                    var hits = 0
-                    try store.read { tx in
-                        try unsafe tx.multiGet(UnsafeBufferPointer(parts)) { index, value in
-                            guard let value = unsafe value else { return }
-                            hits += 1
-                            unsafe visitor.visit(RawSpan(_unsafeBytes: value), at: index)
-                        }
-                    }
-                    return hits
-                }
-            }
-        }
-
-        func scan<Visitor: PairVisitor>(reverse: Bool, _ visitor: inout Visitor) throws -> Int {
-            var count = 0
-            try store.read { tx in
-                try tx.forEach(reversed: reverse) { key, value in
-                    visitor.visit(key, value)
-                    count += 1
-                    return true
-                }
-            }
-            return count
-        }
-
-        func scan<Visitor: PairVisitor>(from key: RawSpan, limit: Int, _ visitor: inout Visitor) throws -> Int
-        {
-            var count = 0
-            try store.read { tx in
-                var cursor = try tx.cursor()
-                try unsafe key.withUnsafeBytes { _ = try unsafe cursor.seek(to: $0) }
-                while count < limit, cursor.isValid {
-                    visitor.visit(cursor.key, try cursor.value)
-                    count += 1
-                    if count < limit { _ = try cursor.next() }
-                }
-            }
-            return count
-        }
-
-        func count() throws -> Int { try store.read { try $0.count() } }
-
-        func usedBytes() throws -> UInt64 { store.statistics.fileBytes }
-
-        var mediumCounters: MediumCounters? {
-            let statistics = store.statistics
-            return MediumCounters(
-                fences: statistics.fences, flushedLines: statistics.flushedLines,
-                nonTemporalBytes: statistics.nonTemporalBytes)
-        }
-
-        var logFill: UInt64? { store.statistics.logBytesInUse }
-
-        var domain: String { isVolatileMedium ? "volatile" : "\(store.persistence.domain)" }
-
-        var lease: String { "\(store.lease)" }
+    static func create(in directory: String, options: EngineOptions) throws -> PmemStoreEngine {
+        try PmemStoreEngine(directory, options, .always)
     }
 
-#else
-
-    /// PmemStore behind the benchmark's protocol. The engine is not built yet: opening says so.
-    final class PmemStoreEngine: BenchmarkEngine {
-        static let name = EngineName.pmemstore
-        static let canElideFences = true
-
-        let domain = "unknown"
-        let lease = "unknown"
-        let mediumCounters: MediumCounters? = nil
-        let logFill: UInt64? = nil
-
-        static func create(in directory: String, options: EngineOptions) throws -> PmemStoreEngine {
-            throw notBuilt
-        }
-
-        static func open(in directory: String, options: EngineOptions) throws -> PmemStoreEngine {
-            throw notBuilt
-        }
-
-        private static let notBuilt = BenchmarkFailure(
-            .failure, "pmemstore: the engine is not built yet; use --engine libpmemobj")
-
-        func close() throws { throw Self.notBuilt }
-
-        func put(_ key: RawSpan, _ value: RawSpan) throws { throw Self.notBuilt }
-
-        func putBatch<Source: PairSource>(_ count: Int, from source: inout Source) throws {
-            throw Self.notBuilt
-        }
-
-        func delete(_ key: RawSpan) throws -> Bool { throw Self.notBuilt }
-
-        func readModifyWrite<Visitor: ValueVisitor>(
-            _ key: RawSpan, _ value: RawSpan, _ visitor: inout Visitor
-        ) throws -> Bool { throw Self.notBuilt }
-
-        func get<Visitor: ValueVisitor>(_ key: RawSpan, _ visitor: inout Visitor) throws -> Bool {
-            throw Self.notBuilt
-        }
-
-        func multiGet<Visitor: BlockVisitor>(_ keys: borrowing KeyBlock, _ visitor: inout Visitor) throws
-            -> Int
-        {
-            throw Self.notBuilt
-        }
-
-        func scan<Visitor: PairVisitor>(reverse: Bool, _ visitor: inout Visitor) throws -> Int {
-            throw Self.notBuilt
-        }
-
-        func scan<Visitor: PairVisitor>(from key: RawSpan, limit: Int, _ visitor: inout Visitor) throws -> Int
-        {
-            throw Self.notBuilt
-        }
-
-        func count() throws -> Int { throw Self.notBuilt }
-
-        func usedBytes() throws -> UInt64 { throw Self.notBuilt }
+    static func open(in directory: String, options: EngineOptions) throws -> PmemStoreEngine {
+        try PmemStoreEngine(directory, options, .never)
     }
 
-#endif
+    private init(_ directory: String, _ options: EngineOptions, _ creation: StoreOptions.Creation) throws {
+        var storeOptions = StoreOptions()
+        storeOptions.creation = creation
+        storeOptions.acceptsVolatileMedium = options.isVolatileMedium
+        storeOptions.elidesFencesOnVolatileMedium = options.elidesFences
+        store = try Store.open(directory + "/store", options: storeOptions)
+    }
+
+    func close() throws { try store.close() }
+
+    func put(_ key: RawSpan, _ value: RawSpan) throws {
+        try store.write { tx in try tx.put(value, forKey: key) }
+    }
+
+    func putBatch<Source: PairSource>(_ count: Int, from source: inout Source) throws {
+        try store.write { tx in
+            for _ in 0..<count {
+                source.advance()
+                try tx.put(source.value, forKey: source.key)
+            }
+        }
+    }
+
+    func delete(_ key: RawSpan) throws -> Bool {
+        try store.write { tx in
+            try unsafe key.withUnsafeBytes { try unsafe tx.delete($0) }
+        }
+    }
+
+    func readModifyWrite<Visitor: ValueVisitor>(
+        _ key: RawSpan, _ value: RawSpan, _ visitor: inout Visitor
+    ) throws -> Bool {
+        try store.write { tx in
+            let isFound = try unsafe key.withUnsafeBytes {
+                try unsafe tx.withValue(forKey: $0) { visitor.visit($0) } != nil
+            }
+            try tx.put(value, forKey: key)
+            return isFound
+        }
+    }
+
+    func get<Visitor: ValueVisitor>(_ key: RawSpan, _ visitor: inout Visitor) throws -> Bool {
+        try store.read { tx in
+            try unsafe key.withUnsafeBytes {
+                try unsafe tx.withValue(forKey: $0) { visitor.visit($0) } != nil
+            }
+        }
+    }
+
+    func multiGet<Visitor: BlockVisitor>(_ keys: borrowing KeyBlock, _ visitor: inout Visitor) throws -> Int {
+        let (count, width) = (keys.count, keys.shape.keyBytes)
+        var hits = 0
+        try unsafe keys.bytes.withUnsafeBytes { bytes in
+            try unsafe withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: count) {
+                parts in
+                for index in 0..<count {
+                    let part = unsafe UnsafeRawBufferPointer(
+                        rebasing: bytes[index * width..<(index + 1) * width])
+                    unsafe parts.initializeElement(at: index, to: part)
+                }
+                try store.read { tx in
+                    try unsafe tx.multiGet(UnsafeBufferPointer(parts)) { index, value in
+                        guard let value = unsafe value else { return }
+                        hits += 1
+                        unsafe visitor.visit(RawSpan(_unsafeBytes: value), at: index)
+                    }
+                }
+            }
+        }
+        return hits
+    }
+
+    func scan<Visitor: PairVisitor>(reverse: Bool, _ visitor: inout Visitor) throws -> Int {
+        var count = 0
+        try store.read { tx in
+            try tx.forEach(reversed: reverse) { key, value in
+                visitor.visit(key, value)
+                count += 1
+                return true
+            }
+        }
+        return count
+    }
+
+    func scan<Visitor: PairVisitor>(from key: RawSpan, limit: Int, _ visitor: inout Visitor) throws -> Int {
+        var count = 0
+        try store.read { tx in
+            var cursor = try tx.cursor()
+            try unsafe key.withUnsafeBytes { _ = try unsafe cursor.seek(to: $0) }
+            while count < limit, cursor.isValid {
+                visitor.visit(cursor.key, try cursor.value)
+                count += 1
+                if count < limit { _ = try cursor.next() }
+            }
+        }
+        return count
+    }
+
+    func count() throws -> Int {
+        try store.read { try $0.count() }
+    }
+
+    func usedBytes() throws -> UInt64 { store.statistics.fileBytes }
+
+    var mediumCounters: MediumCounters? { MediumCounters(store.statistics.commitMedium) }
+
+    var checkpointCounters: MediumCounters? { MediumCounters(store.statistics.checkpointMedium) }
+
+    var logFill: UInt64? { store.statistics.logBytes }
+
+    var domain: String { store.persistence.domain.rawValue }
+
+    var lease: String { "\(store.lease.level)" }
+}
+
+extension MediumCounters {
+    fileprivate init(_ statistics: MediumStatistics) {
+        self.init(
+            fences: statistics.fences, flushedLines: statistics.flushedLines,
+            nonTemporalBytes: statistics.nonTemporalBytes)
+    }
+}

@@ -11,6 +11,7 @@ import Foundation
     let domain: String
     let lease = "none"
     let logFill: UInt64? = nil
+    let checkpointCounters: MediumCounters? = nil
 
     private let pool: PmemobjPool
     private let tree: PmemobjTree
@@ -43,7 +44,7 @@ import Foundation
     private static func domain(of pool: PmemobjPool, _ options: EngineOptions) -> String {
         if options.isVolatileMedium { return "volatile" }
         if !pool.isPersistentMemory { return "page" }
-        return pmem_has_auto_flush() == 1 ? "eadr" : "cache-line"
+        return pmem_has_auto_flush() == 1 ? "extendedCache" : "cacheLine"
     }
 
     func close() {

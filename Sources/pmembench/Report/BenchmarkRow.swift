@@ -14,6 +14,10 @@ struct BenchmarkRow: Sendable {
     var fencesPerTransaction: Double?
     var flushedLinesPerTransaction: Double?
     var nonTemporalBytesPerTransaction: Double?
+    /// What checkpoints in the background added, beside the three figures above.
+    var checkpointFencesPerTransaction: Double?
+    var checkpointFlushedLinesPerTransaction: Double?
+    var checkpointNonTemporalBytesPerTransaction: Double?
     var bytesPerPair: Double?
     /// What a writer did beside the readers of `readwhilewriting`.
     var backgroundWritesPerSecond: Double?
@@ -28,7 +32,10 @@ extension BenchmarkRow: Encodable {
     enum CodingKeys: String, CodingKey {
         case benchmark, engine, threads, keys, keyBytes, valueBytes, operationsPerTransaction, domain, lease
         case operationsPerSecond, latencyNanoseconds, fencesPerTransaction, flushedLinesPerTransaction
-        case nonTemporalBytesPerTransaction, bytesPerPair, backgroundWritesPerSecond, rounds, latencySampling,
+        case nonTemporalBytesPerTransaction, checkpointFencesPerTransaction,
+            checkpointFlushedLinesPerTransaction
+        case checkpointNonTemporalBytesPerTransaction, bytesPerPair, backgroundWritesPerSecond, rounds,
+            latencySampling,
             seed
     }
 
@@ -49,6 +56,10 @@ extension BenchmarkRow: Encodable {
         try row.encode(fencesPerTransaction, forKey: .fencesPerTransaction)
         try row.encode(flushedLinesPerTransaction, forKey: .flushedLinesPerTransaction)
         try row.encode(nonTemporalBytesPerTransaction, forKey: .nonTemporalBytesPerTransaction)
+        try row.encode(checkpointFencesPerTransaction, forKey: .checkpointFencesPerTransaction)
+        try row.encode(checkpointFlushedLinesPerTransaction, forKey: .checkpointFlushedLinesPerTransaction)
+        try row.encode(
+            checkpointNonTemporalBytesPerTransaction, forKey: .checkpointNonTemporalBytesPerTransaction)
         try row.encode(bytesPerPair, forKey: .bytesPerPair)
         try row.encode(backgroundWritesPerSecond, forKey: .backgroundWritesPerSecond)
         try row.encode(rounds, forKey: .rounds)

@@ -59,9 +59,15 @@ struct BenchmarkRun {
             keyBytes: parameters.shape.keyBytes, valueBytes: parameters.shape.valueBytes,
             operationsPerTransaction: benchmark.operationsPerTransaction, domain: median.domain,
             lease: median.lease, operationsPerSecond: median.operationsPerSecond,
-            latency: median.timing.latency.summary, fencesPerTransaction: median.perTransaction(\.fences),
-            flushedLinesPerTransaction: median.perTransaction(\.flushedLines),
-            nonTemporalBytesPerTransaction: median.perTransaction(\.nonTemporalBytes),
+            latency: median.timing.latency.summary,
+            fencesPerTransaction: median.perTransaction(median.counters?.fences),
+            flushedLinesPerTransaction: median.perTransaction(median.counters?.flushedLines),
+            nonTemporalBytesPerTransaction: median.perTransaction(median.counters?.nonTemporalBytes),
+            checkpointFencesPerTransaction: median.perTransaction(median.checkpointCounters?.fences),
+            checkpointFlushedLinesPerTransaction: median.perTransaction(
+                median.checkpointCounters?.flushedLines),
+            checkpointNonTemporalBytesPerTransaction: median.perTransaction(
+                median.checkpointCounters?.nonTemporalBytes),
             bytesPerPair: median.bytesPerPair, backgroundWritesPerSecond: median.backgroundWritesPerSecond,
             rounds: rounds.map(\.operationsPerSecond), latencySampling: median.latencySampling,
             seed: parameters.seed)

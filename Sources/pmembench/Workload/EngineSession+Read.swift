@@ -74,6 +74,7 @@ extension EngineSession {
         var result = try measured.get()
         try expectRight(steps, parameters.keys, "readwhilewriting")
         result.counters = nil
+        result.checkpointCounters = nil
         result.backgroundWritesPerSecond = Double(writes) * 1e9 / Double(result.timing.nanoseconds)
         return result
     }

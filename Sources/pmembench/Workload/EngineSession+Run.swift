@@ -16,15 +16,19 @@ extension EngineSession {
         samplesAll: Bool = false
     ) throws -> RoundResult {
         let sampling = samplesAll ? 1 : parameters.latencySampling
-        let before = engine.mediumCounters
+        let before = (engine.mediumCounters, engine.checkpointCounters)
         let timing = try StepRunner.run(&steps, callsPerStep: calls, sampling: sampling)
-        let after = engine.mediumCounters
+        let after = (engine.mediumCounters, engine.checkpointCounters)
         let transactions = calls.reduce(0, +)
-        var counters: MediumCounters?
-        if let before, let after { counters = after - before }
         return RoundResult(
             operations: transactions * operationsPerCall, transactions: transactions, timing: timing,
-            counters: counters, latencySampling: sampling)
+            counters: difference(after.0, before.0), checkpointCounters: difference(after.1, before.1),
+            latencySampling: sampling)
+    }
+
+    private func difference(_ later: MediumCounters?, _ earlier: MediumCounters?) -> MediumCounters? {
+        guard let later, let earlier else { return nil }
+        return later - earlier
     }
 
     /// Fails the run when a workload did not find what it must find.

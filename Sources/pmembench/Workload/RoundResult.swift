@@ -4,6 +4,7 @@ struct RoundResult: Sendable {
     var transactions: Int
     var timing: Timing
     var counters: MediumCounters?
+    var checkpointCounters: MediumCounters?
     var bytesPerPair: Double?
     var backgroundWritesPerSecond: Double?
     var latencySampling: Int?
@@ -14,8 +15,8 @@ struct RoundResult: Sendable {
         Double(operations) * 1e9 / Double(max(timing.nanoseconds, 1))
     }
 
-    func perTransaction(_ total: KeyPath<MediumCounters, UInt64>) -> Double? {
-        guard let counters, transactions > 0 else { return nil }
-        return Double(counters[keyPath: total]) / Double(transactions)
+    func perTransaction(_ total: UInt64?) -> Double? {
+        guard let total, transactions > 0 else { return nil }
+        return Double(total) / Double(transactions)
     }
 }
