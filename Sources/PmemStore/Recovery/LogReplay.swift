@@ -3,10 +3,10 @@ internal import Glibc
 
 /// Replays the commit log into the trees: step 4 of recovery.
 struct LogReplay<M: Medium> {
-    let writer: Writer<M>
+    let writer: WriterPlace<M>
     let storeBytes: UInt64
 
-    private var medium: M { writer.medium }
+    private var medium: M { writer.pointee.medium }
 
     /// Applies every valid entry behind the superblock's commit and returns the number of operations.
     func run(from superblock: Superblock) throws(StoreError) -> UInt64 {
@@ -14,28 +14,28 @@ struct LogReplay<M: Medium> {
         let reader = LogReader(
             medium: medium, start: fields.logOffset, capacity: fields.logBytes, salt: fields.salt,
             limit: storeBytes)
-        writer.trees.protect()
+        writer.pointee.trees.protect()
         var position = fields.logPosition
         var operations: UInt64 = 0
-        while let entry = reader.entry(at: position, commit: writer.commit + 1), isComplete(entry) {
+        while let entry = reader.entry(at: position, commit: writer.pointee.commit + 1), isComplete(entry) {
             try apply(entry)
             operations += UInt64(entry.operationCount)
             position = entry.end
         }
         try checkTail(reader, position: position)
-        writer.log.setTail(position)
-        try writer.finishReplay(operations: operations)
+        writer.pointee.log.setTail(position)
+        try writer.pointee.finishReplay(operations: operations)
         return operations
     }
 
     /// Commits are serial, so nothing valid can lie behind a torn entry; where something does, data were damaged.
     private func checkTail(_ reader: LogReader<M>, position: UInt64) throws(StoreError) {
-        guard let later = reader.laterEntry(than: writer.commit + 1) else { return }
+        guard let later = reader.laterEntry(than: writer.pointee.commit + 1) else { return }
         let offset = reader.start + position % reader.capacity
         throw .corrupted(
             .init(
                 .commitLog, offset: offset,
-                detail: "entry \(writer.commit + 1) is damaged: entry \(later.commit) at \(later.offset) is whole"))
+                detail: "entry \(writer.pointee.commit + 1) is damaged: entry \(later.commit) at \(later.offset) is whole"))
     }
 
     // MARK: Validity
@@ -88,25 +88,25 @@ struct LogReplay<M: Medium> {
     private func apply(_ entry: LogEntryView) throws(StoreError) {
         for index in 0..<entry.operationCount { try apply(entry.operation(index)) }
         if let spill = entry.spill {
-            try writer.heap.claim(spill.offset, byteCount: Int(spill.byteCount))
-            writer.set.births.append(spill.offset)
-            writer.set.deaths.append(spill.offset | Delta.death | Delta.spill)
+            try writer.pointee.heap.claim(spill.offset, byteCount: Int(spill.byteCount))
+            writer.pointee.set.births.append(spill.offset)
+            writer.pointee.set.deaths.append(spill.offset | Delta.death | Delta.spill)
         }
-        writer.adoptReplayed(commit: entry.commit)
+        writer.pointee.adoptReplayed(commit: entry.commit)
     }
 
     private func apply(_ operation: cpm_log_operation) throws(StoreError) {
         let offset = LeafEntry.offset(operation)
         let record = RecordPointer(medium.read(offset, Record.headerBytes))
         if LeafEntry.kind(operation) == CPM_OPERATION_DELETE {
-            try writer.replayDelete(operation)
+            try writer.pointee.replayDelete(operation)
             return
         }
         try claim(record, at: offset)
-        writer.raiseEpoch(above: record.epoch)
+        writer.pointee.raiseEpoch(above: record.epoch)
         if LeafEntry.kind(operation) == CPM_OPERATION_PUT {
-            try writer.replayPut(operation, key: record.key)
-            if operation.table == Catalog.namesTable { writer.raiseNextTable(record) }
+            try writer.pointee.replayPut(operation, key: record.key)
+            if operation.table == Catalog.namesTable { writer.pointee.raiseNextTable(record) }
         } else {
             try applyRange(operation, record)
         }
@@ -115,9 +115,9 @@ struct LogReplay<M: Medium> {
     private func applyRange(_ operation: cpm_log_operation, _ bounds: RecordPointer) throws(StoreError) {
         let isUnbounded = operation.replaced == 1
         let high = bounds.isExternal ? value(bounds.external) : bounds.inlineValue
-        _ = try writer.removeRange(
+        _ = try writer.pointee.removeRange(
             low: bounds.key, high: isUnbounded ? nil : high, table: operation.table)
-        writer.set.deaths.append(
+        writer.pointee.set.deaths.append(
             LeafEntry.offset(operation) | Delta.death | (bounds.isExternal ? Delta.external : 0))
     }
 
@@ -126,19 +126,19 @@ struct LogReplay<M: Medium> {
     }
 
     private func claim(_ record: RecordPointer, at offset: UInt64) throws(StoreError) {
-        try writer.heap.claim(offset, byteCount: record.byteCount)
-        writer.set.births.append(offset)
+        try writer.pointee.heap.claim(offset, byteCount: record.byteCount)
+        writer.pointee.set.births.append(offset)
         if record.isExternal {
             let value = record.external
-            try writer.heap.claim(value.offset, byteCount: Int(value.byteCount))
-            writer.set.births.append(value.offset)
+            try writer.pointee.heap.claim(value.offset, byteCount: Int(value.byteCount))
+            writer.pointee.set.births.append(value.offset)
         }
     }
 }
 
 extension Writer {
     /// One replayed commit's births and deaths join the deltas.
-    func adoptReplayed(commit number: UInt64) {
+    mutating func adoptReplayed(commit number: UInt64) {
         for index in 0..<set.births.count { deltas.append(set.births[index]) }
         for index in 0..<set.deaths.count { deltas.append(set.deaths[index]) }
         set.clear()
@@ -146,7 +146,7 @@ extension Writer {
     }
 
     /// The replayed trees become the state that the next commit starts from.
-    func finishReplay(operations: UInt64) throws(StoreError) {
+    mutating func finishReplay(operations: UInt64) throws(StoreError) {
         try finishTrees()
         retireReplaced(dead: commit)
         adoptCreated(born: commit)
@@ -155,12 +155,12 @@ extension Writer {
     }
 
     /// Records of replayed commits may come from an epoch whose checkpoint failed.
-    func raiseEpoch(above recordEpoch: UInt32) {
+    mutating func raiseEpoch(above recordEpoch: UInt32) {
         if epoch <= recordEpoch { epoch = recordEpoch + 1 }
     }
 
     /// A table number that was given out is never given out again.
-    func raiseNextTable(_ record: RecordPointer) {
+    mutating func raiseNextTable(_ record: RecordPointer) {
         guard record.inlineBytes >= 4 else { return }
         let number = record.inlineValue.loadUnaligned(as: UInt32.self)
         if number >= nextTable, number < .max { nextTable = number + 1 }

@@ -17,7 +17,7 @@ package struct Recovery<M: Medium> {
 
     /// What recovery hands to the engine.
     package struct Result {
-        package let writer: Writer<M>
+        package let writer: WriterPlace<M>
         package let superblock: cpm_superblock
         package let table: ChunkTable
         package let map: ChunkMap
@@ -38,7 +38,8 @@ package struct Recovery<M: Medium> {
         try checkSegments(superblock)
         // 3. What the last checkpoint knows about space.
         let map = ChunkMap(addressBytes: addressBytes)
-        let (heap, table) = try loadSpace(superblock, map: map)
+        var heap = RecordHeap(medium: medium, map: map)
+        let table = try loadSpace(superblock, into: &heap)
         let verified = VerifiedNodes(addressBytes: addressBytes)
         let writer = makeWriter(superblock, heap: heap, verified: verified, options: options, readers: readers)
         // 4. The commits behind it, in order, exactly as commit step 5 applies them.
@@ -46,11 +47,11 @@ package struct Recovery<M: Medium> {
         let replay = try LogReplay(writer: writer, storeBytes: storeBytes).run(from: superblock)
         let nanoseconds = cpm_monotonic_nanoseconds() - begun
         // 5. Whatever lies at the tail can never be taken for an entry again.
-        writer.log.neutralizeTail()
+        writer.pointee.log.neutralizeTail()
         try medium.drain()
         // 6. Accept commits.
-        writer.pace.measured(operations: replay, nanoseconds: nanoseconds)
-        readers.publish(commit: writer.commit, root: writer.catalog.root)
+        writer.pointee.pace.measured(operations: replay, nanoseconds: nanoseconds)
+        readers.publish(commit: writer.pointee.commit, root: writer.pointee.catalog.root)
         medium.note(.recoveryEnded)
         return Result(
             writer: writer, superblock: superblock.fields, table: table, map: map, verified: verified,
@@ -98,9 +99,8 @@ package struct Recovery<M: Medium> {
     // MARK: Step 3
 
     private func loadSpace(
-        _ superblock: Superblock, map: ChunkMap
-    ) throws(StoreError) -> (RecordHeap<M>, ChunkTable) {
-        let heap = RecordHeap(medium: medium, map: map)
+        _ superblock: Superblock, into heap: inout RecordHeap<M>
+    ) throws(StoreError) -> ChunkTable {
         var table = ChunkTable()
         for (segment, reserved) in zip(segments, reservedBytes) {
             table.add(segment)
@@ -112,13 +112,13 @@ package struct Recovery<M: Medium> {
         try table.load(medium) { (chunk, descriptor) throws(StoreError) in
             try heap.restore(chunk, descriptor: descriptor)
         }
-        return (heap, table)
+        return table
     }
 
     private func makeWriter(
-        _ superblock: Superblock, heap: RecordHeap<M>, verified: VerifiedNodes, options: StoreOptions,
+        _ superblock: Superblock, heap: consuming RecordHeap<M>, verified: VerifiedNodes, options: StoreOptions,
         readers: ReaderTable
-    ) -> Writer<M> {
+    ) -> WriterPlace<M> {
         let fields = superblock.fields
         let pace = Pace(
             targetNanoseconds: options.recoveryTimeTargetNanoseconds,
@@ -127,10 +127,10 @@ package struct Recovery<M: Medium> {
             medium: medium, start: fields.logOffset, capacity: fields.logBytes, salt: fields.salt,
             head: fields.logPosition, tail: fields.logPosition)
         let catalog = TreeState(root: NodeReference(raw: fields.root), pairs: 0, isCatalog: true)
-        return Writer(
+        return WriterPlace(Writer(
             medium: medium, space: NodeSpace(medium: medium, verified: verified), heap: heap,
             readers: readers, log: log, pace: pace, commit: fields.commit,
             epoch: UInt32(truncatingIfNeeded: fields.epoch) + 1, catalog: catalog,
-            nextTable: max(fields.nextTable, Catalog.firstNamedTable))
+            nextTable: max(fields.nextTable, Catalog.firstNamedTable)))
     }
 }

@@ -5,8 +5,7 @@ internal import Glibc
 ///
 /// A node born at b and replaced at d is visible to the commits b ..< d; it is freed as soon as none of them is
 /// pinned. One old reader therefore holds back only what it can see. Belongs to the holder of the write gate.
-package final class NodeReclaimer: @unchecked Sendable {
-    private let pool: NodePool
+package struct NodeReclaimer: ~Copyable {
     private let readers: ReaderTable
     private var retired = WordList(capacity: 4096)
     /// Nodes that a pinned commit can see, by that commit.
@@ -16,8 +15,7 @@ package final class NodeReclaimer: @unchecked Sendable {
     /// Nodes that wait before the pinned commits are looked up.
     private static let batch = 512
 
-    package init(pool: NodePool, readers: ReaderTable) {
-        self.pool = pool
+    package init(readers: ReaderTable) {
         self.readers = readers
     }
 
@@ -25,19 +23,19 @@ package final class NodeReclaimer: @unchecked Sendable {
 
     /// The node is not part of commit `dead` and of what follows.
     @inline(__always)
-    package func retire(_ node: NodePointer, dead: UInt64) {
+    package mutating func retire(_ node: NodePointer, dead: UInt64) {
         node.header.pointee.reserved1 = dead
         retired.append(NodeReference(node).raw)
     }
 
     /// Frees what can be freed. After every commit; O(1) while nothing is pinned.
     @inline(__always)
-    package func reclaim() {
+    package mutating func reclaim(into pool: inout NodePool) {
         if readers.isUnpinned, blocked.isEmpty {
             for index in 0..<retired.count { pool.release(Self.node(retired[index])) }
             retired.truncate(to: 0)
         } else if retired.count >= threshold {
-            reclaimAroundReaders()
+            reclaimAroundReaders(&pool)
         }
     }
 
@@ -45,17 +43,17 @@ package final class NodeReclaimer: @unchecked Sendable {
     package var blockedCount: Int { blocked.values.reduce(0) { $0 + $1.count } }
 
     @inline(never)
-    private func reclaimAroundReaders() {
+    private mutating func reclaimAroundReaders(_ pool: inout NodePool) {
         let pins = readers.pinnedCommits()
-        for index in 0..<retired.count { freeOrBlock(retired[index], pins) }
+        for index in 0..<retired.count { freeOrBlock(retired[index], pins, &pool) }
         retired.truncate(to: 0)
         for pin in blocked.keys where !pins.contains(pin) {
             guard let nodes = blocked.removeValue(forKey: pin) else { continue }
-            for node in nodes { freeOrBlock(node, pins) }
+            for node in nodes { freeOrBlock(node, pins, &pool) }
         }
     }
 
-    private func freeOrBlock(_ word: UInt64, _ pins: [UInt64]) {
+    private mutating func freeOrBlock(_ word: UInt64, _ pins: [UInt64], _ pool: inout NodePool) {
         let node = Self.node(word)
         let born = node.header.pointee.born
         let dead = node.header.pointee.reserved1

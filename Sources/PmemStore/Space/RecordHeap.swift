@@ -5,7 +5,7 @@ internal import Glibc
 ///
 /// Belongs to whoever holds the write gate. Everything here is DRAM: an allocation leaves no trace on the medium until
 /// a checkpoint finds the slot reachable, so that a crash or a rollback has nothing to clean up.
-package final class RecordHeap<M: Medium>: @unchecked Sendable {
+package struct RecordHeap<M: Medium>: ~Copyable {
     package let medium: M
     package let map: ChunkMap
     /// Chunks that exist.
@@ -29,7 +29,7 @@ package final class RecordHeap<M: Medium>: @unchecked Sendable {
     // MARK: Chunks
 
     /// A segment's chunks become usable; its first `reservedBytes` never do.
-    package func addChunks(first: Int, count: Int, reservedBytes: Int) {
+    package mutating func addChunks(first: Int, count: Int, reservedBytes: Int) {
         for index in 0..<count {
             let chunk = map[first + index]
             let taken = min(max(reservedBytes - index * Space.chunkBytes, 0), Space.chunkBytes)
@@ -44,7 +44,7 @@ package final class RecordHeap<M: Medium>: @unchecked Sendable {
     }
 
     /// Restores a chunk as the last checkpoint described it.
-    package func restore(_ index: Int, descriptor: UInt64) throws(StoreError) {
+    package mutating func restore(_ index: Int, descriptor: UInt64) throws(StoreError) {
         let kind = UInt8(truncatingIfNeeded: descriptor)
         if kind == Chunk.free || kind == Chunk.reserved { return }
         let chunk = map[index]
@@ -70,7 +70,7 @@ package final class RecordHeap<M: Medium>: @unchecked Sendable {
         }
     }
 
-    private func restoreRun(_ index: Int, length: Int) throws(StoreError) {
+    private mutating func restoreRun(_ index: Int, length: Int) throws(StoreError) {
         guard length > 0, index + length <= chunkCount else { throw damaged(index, "run of \(length)") }
         map[index].pointee.runLength = UInt32(length)
         map[index].pointee.liveSlots = 1
@@ -90,7 +90,7 @@ package final class RecordHeap<M: Medium>: @unchecked Sendable {
         chunk.pointee.slotCount = UInt32(geometry.slotCount)
     }
 
-    private func takeChunk(mayUseReserve: Bool) -> Int? {
+    private mutating func takeChunk(mayUseReserve: Bool) -> Int? {
         if freeChunks <= (mayUseReserve ? 0 : reserveChunks) { return nil }
         for step in 0..<chunkCount {
             var index = freeHint + step
@@ -104,7 +104,7 @@ package final class RecordHeap<M: Medium>: @unchecked Sendable {
         return nil
     }
 
-    private func giveBackChunk(_ index: Int) {
+    private mutating func giveBackChunk(_ index: Int) {
         let chunk = map[index]
         chunk.pointee.kind = Chunk.free
         chunk.pointee.isListed = 0
@@ -119,14 +119,14 @@ package final class RecordHeap<M: Medium>: @unchecked Sendable {
 
     /// A free slot of a class, as an offset; nil when there is no space.
     @inline(__always)
-    package func allocate(sizeClass: Int, mayUseReserve: Bool = false) throws(StoreError) -> UInt64? {
+    package mutating func allocate(sizeClass: Int, mayUseReserve: Bool = false) throws(StoreError) -> UInt64? {
         let index = current[sizeClass]
         if index >= 0, let offset = takeSlot(index) { return offset }
         return try allocateElsewhere(sizeClass, mayUseReserve: mayUseReserve)
     }
 
     @inline(__always)
-    private func takeSlot(_ index: Int) -> UInt64? {
+    private mutating func takeSlot(_ index: Int) -> UInt64? {
         let chunk = map[index]
         if chunk.pointee.freeSlots == 0 { return nil }
         guard let words = chunk.pointee.busyWords else { return nil }
@@ -149,7 +149,7 @@ package final class RecordHeap<M: Medium>: @unchecked Sendable {
     }
 
     @inline(never)
-    private func allocateElsewhere(_ sizeClass: Int, mayUseReserve: Bool) throws(StoreError) -> UInt64? {
+    private mutating func allocateElsewhere(_ sizeClass: Int, mayUseReserve: Bool) throws(StoreError) -> UInt64? {
         if let offset = try allocateFromPartial(sizeClass) { return offset }
         if let index = takeChunk(mayUseReserve: mayUseReserve) {
             map[index].pointee.kind = Chunk.slab + UInt8(sizeClass)
@@ -167,7 +167,7 @@ package final class RecordHeap<M: Medium>: @unchecked Sendable {
         return try sweep(sizeClass) ? allocateFromPartial(sizeClass) : nil
     }
 
-    private func allocateFromPartial(_ sizeClass: Int) throws(StoreError) -> UInt64? {
+    private mutating func allocateFromPartial(_ sizeClass: Int) throws(StoreError) -> UInt64? {
         while let candidate = partial[sizeClass].popLast() {
             let index = Int(candidate)
             let chunk = map[index]
@@ -183,7 +183,7 @@ package final class RecordHeap<M: Medium>: @unchecked Sendable {
     }
 
     /// Lists every chunk of the class that has a free slot at all. Before the store is called full.
-    private func sweep(_ sizeClass: Int) -> Bool {
+    private mutating func sweep(_ sizeClass: Int) -> Bool {
         var found = false
         for index in 0..<chunkCount {
             let chunk = map[index]
@@ -198,7 +198,7 @@ package final class RecordHeap<M: Medium>: @unchecked Sendable {
     }
 
     /// A chunk becomes a candidate once an eighth of it is free: few, but long, stretches are filled in order.
-    private func list(_ index: Int) {
+    private mutating func list(_ index: Int) {
         let chunk = map[index]
         guard let sizeClass = Chunk.sizeClass(chunk.pointee.kind), chunk.pointee.isListed == 0,
             chunk.pointee.freeSlots > chunk.pointee.slotCount / 8, current[sizeClass] != index
@@ -208,7 +208,7 @@ package final class RecordHeap<M: Medium>: @unchecked Sendable {
     }
 
     /// Gives a slot or a run back.
-    package func release(_ offset: UInt64) throws(StoreError) {
+    package mutating func release(_ offset: UInt64) throws(StoreError) {
         let index = ChunkMap.index(offset)
         let chunk = map[index]
         if chunk.pointee.kind == Chunk.run {
@@ -236,7 +236,7 @@ package final class RecordHeap<M: Medium>: @unchecked Sendable {
     }
 
     /// Takes the slot or run that a replayed record lies in, which the last checkpoint knows as free.
-    package func claim(_ offset: UInt64, byteCount: Int) throws(StoreError) {
+    package mutating func claim(_ offset: UInt64, byteCount: Int) throws(StoreError) {
         let index = ChunkMap.index(offset)
         guard index < chunkCount else { throw damaged(index, "beyond the store") }
         guard let sizeClass = SizeClass.index(for: byteCount) else {
@@ -247,7 +247,7 @@ package final class RecordHeap<M: Medium>: @unchecked Sendable {
     }
 
     /// Takes the slot at an offset.
-    package func claimSlot(_ offset: UInt64, sizeClass: Int) throws(StoreError) {
+    package mutating func claimSlot(_ offset: UInt64, sizeClass: Int) throws(StoreError) {
         let index = ChunkMap.index(offset)
         guard index < chunkCount else { throw damaged(index, "beyond the store") }
         let chunk = map[index]
@@ -306,7 +306,7 @@ package final class RecordHeap<M: Medium>: @unchecked Sendable {
     }
 
     /// A run of whole free chunks for `byteCount` bytes; nil when there is none so long.
-    package func allocateRun(_ byteCount: Int, mayUseReserve: Bool = false) -> UInt64? {
+    package mutating func allocateRun(_ byteCount: Int, mayUseReserve: Bool = false) -> UInt64? {
         let length = Self.runLength(byteCount)
         if freeChunks < length + (mayUseReserve ? 0 : reserveChunks) { return nil }
         var found = 0
@@ -323,14 +323,14 @@ package final class RecordHeap<M: Medium>: @unchecked Sendable {
         return nil
     }
 
-    private func takeRun(_ first: Int, length: Int) {
+    private mutating func takeRun(_ first: Int, length: Int) {
         for index in first..<(first + length) { map[index].pointee.kind = Chunk.runBody }
         map[first].pointee.kind = Chunk.run
         map[first].pointee.runLength = UInt32(length)
         freeChunks -= length
     }
 
-    private func claimRun(_ first: Int, length: Int) throws(StoreError) {
+    private mutating func claimRun(_ first: Int, length: Int) throws(StoreError) {
         guard length > 0, first + length <= chunkCount else { throw damaged(first, "run of \(length)") }
         for index in first..<(first + length) where map[index].pointee.kind != Chunk.free {
             throw damaged(index, "taken where a run of \(length) lies")
@@ -338,7 +338,7 @@ package final class RecordHeap<M: Medium>: @unchecked Sendable {
         takeRun(first, length: length)
     }
 
-    private func releaseRun(_ first: Int) {
+    private mutating func releaseRun(_ first: Int) {
         let length = Int(map[first].pointee.runLength)
         for index in first..<(first + length) { giveBackChunk(index) }
     }

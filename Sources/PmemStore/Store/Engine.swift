@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// The rooms of a store put together, over any medium. ``Store`` is this over ``DirectMedium``, with a directory.
 package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
-    package let writer: Writer<M>
+    private let place: WriterPlace<M>
     package let readers: ReaderTable
     package let gate = WriterGate()
     package let space: NodeSpace<M>
@@ -28,9 +28,9 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
         recovered: Recovery<M>.Result, readers: ReaderTable, checkpointMedium: M, growth: (any StoreGrowth)?,
         quotaBytes: UInt64?
     ) {
-        writer = recovered.writer
+        place = recovered.writer
         self.readers = readers
-        space = recovered.writer.space
+        space = recovered.writer.pointee.space
         map = recovered.map
         verified = recovered.verified
         self.growth = growth
@@ -41,6 +41,16 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
             medium: checkpointMedium, writer: recovered.writer, gate: gate, map: recovered.map,
             table: recovered.table, superblock: recovered.superblock)
         writer.maintenance = self
+    }
+
+    /// Where the writer lives, for transactions.
+    @inline(__always)
+    var writerAddress: UnsafeMutablePointer<Writer<M>> { place.address }
+
+    /// The one writer. For whoever holds the gate.
+    package var writer: Writer<M> {
+        @inline(__always) unsafeAddress { UnsafePointer(place.address) }
+        @inline(__always) unsafeMutableAddress { place.address }
     }
 
     /// Starts background checkpoints and growth. Without, both happen when a writer needs them.
@@ -54,9 +64,11 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     /// Frees what the garbage of the language does not know. Only when nobody reads or writes any more.
     package func deallocate() {
         writer.maintenance = nil
+        let chunks = writer.heap.chunkCount
+        place.deallocate()
         readers.deallocate()
         verified.deallocate()
-        map.deallocate(count: writer.heap.chunkCount)
+        map.deallocate(count: chunks)
     }
 
     // MARK: Checkpoints

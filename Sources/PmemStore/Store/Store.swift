@@ -123,17 +123,16 @@ public final class Store: Sendable {
 
     @inline(__always)
     private func runWrite<R>(_ body: (inout WriteTransaction) throws -> R) throws -> R {
-        let writer = engine.writer
         if isClosed.load(ordering: .relaxed) { throw StoreError.transaction(.closed) }
-        if let reason = writer.poisonReason { throw StoreError.commit(.poisoned(reason: reason)) }
-        writer.begin()
-        var transaction = WriteTransaction(writer: writer)
+        if let reason = engine.writer.poisonReason { throw StoreError.commit(.poisoned(reason: reason)) }
+        engine.writer.begin()
+        var transaction = WriteTransaction(engine: engine)
         do {
             let result = try body(&transaction)
-            _ = try writer.commitTransaction()
+            _ = try engine.writer.commitTransaction()
             return result
         } catch {
-            writer.abandon()
+            engine.writer.abandon()
             throw error
         }
     }

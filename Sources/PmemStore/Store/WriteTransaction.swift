@@ -5,10 +5,18 @@ internal import CPmem
 /// Lives within the closure of ``Store/write(_:)``, which commits it when the closure returns and drops it when the
 /// closure throws. One exists at a time; it cannot be copied, kept or carried across `await`.
 public struct WriteTransaction: ~Copyable, ~Escapable, ReadableTransaction {
-    let writer: Writer<DirectMedium>
+    private let engine: Unmanaged<Engine<DirectMedium>>
 
     @_lifetime(immortal)
-    init(writer: Writer<DirectMedium>) { self.writer = writer }
+    init(engine: Engine<DirectMedium>) { self.engine = .passUnretained(engine) }
+
+    @inline(__always)
+    private var writer: Writer<DirectMedium> {
+        @inline(__always) unsafeAddress { engine._withUnsafeGuaranteedRef { UnsafePointer($0.writerAddress) } }
+        @inline(__always) nonmutating unsafeMutableAddress {
+            engine._withUnsafeGuaranteedRef { $0.writerAddress }
+        }
+    }
 
     /// For this module's own use.
     public borrowing func _root(of table: Table) throws(StoreError) -> _TableRoot {

@@ -6,7 +6,7 @@ internal import Glibc
 /// Runs on one thread at a time, beside readers and the writer; it holds the write gate for moments only.
 package final class Checkpointer<M: Medium>: @unchecked Sendable {
     let medium: M
-    let writer: Writer<M>
+    private let place: WriterPlace<M>
     let gate: WriterGate
     let readers: ReaderTable
     let map: ChunkMap
@@ -22,18 +22,23 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
     package private(set) var pinCount = 0
 
     package init(
-        medium: M, writer: Writer<M>, gate: WriterGate, map: ChunkMap, table: ChunkTable,
+        medium: M, writer: WriterPlace<M>, gate: WriterGate, map: ChunkMap, table: ChunkTable,
         superblock: cpm_superblock
     ) {
         self.medium = medium
-        self.writer = writer
+        place = writer
         self.gate = gate
         self.map = map
         self.table = table
         self.superblock = superblock
-        readers = writer.readers
+        readers = writer.pointee.readers
         live = LiveMap(medium: medium, map: map)
         release = SpaceRelease(medium: medium)
+    }
+
+    private var writer: Writer<M> {
+        @inline(__always) unsafeAddress { UnsafePointer(place.address) }
+        @inline(__always) unsafeMutableAddress { place.address }
     }
 
     /// What a checkpoint saves: a commit and what belongs to it.
@@ -133,19 +138,18 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         if bytes == NodeLayout.byteCount, let slot = slots.take() { return slot }
         gate.enterForMaintenance()
         defer { gate.leave() }
-        let heap = writer.heap
         if bytes > NodeLayout.byteCount {
             let offset =
                 if let sizeClass = SizeClass.index(for: bytes) {
-                    try heap.allocate(sizeClass: sizeClass, mayUseReserve: true)
+                    try writer.heap.allocate(sizeClass: sizeClass, mayUseReserve: true)
                 } else {
-                    heap.allocateRun(bytes, mayUseReserve: true)
+                    writer.heap.allocateRun(bytes, mayUseReserve: true)
                 }
             guard let offset else { throw .commit(.full(quotaBytes: 0, neededBytes: UInt64(bytes))) }
             return offset
         }
         for _ in 0..<SlotSupply.batch {
-            guard let offset = try heap.allocate(sizeClass: SizeClass.node, mayUseReserve: true) else { break }
+            guard let offset = try writer.heap.allocate(sizeClass: SizeClass.node, mayUseReserve: true) else { break }
             slots.add(offset)
         }
         guard let slot = slots.take() else {

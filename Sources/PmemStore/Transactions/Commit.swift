@@ -6,7 +6,7 @@ extension Writer {
     ///
     /// docs/commit.md argues each crash point by these numbers. Returns the commit's number.
     @inline(__always)
-    package func commitTransaction() throws(StoreError) -> UInt64 {
+    package mutating func commitTransaction() throws(StoreError) -> UInt64 {
         // 1. Freeze. A transaction without operations costs nothing and leaves nothing.
         if set.count == 0 {
             abandon()
@@ -38,13 +38,13 @@ extension Writer {
     }
 
     /// Gives everything back that the open transaction has taken.
-    package func abandon() {
+    package mutating func abandon() {
         trees.rollBack(created: 0, replaced: 0)
         for index in 0..<set.births.count { giveBack(set.births[index]) }
         set.clear()
     }
 
-    func giveBack(_ offset: UInt64) {
+    mutating func giveBack(_ offset: UInt64) {
         do throws(StoreError) {
             try heap.release(offset)
         } catch {
@@ -53,7 +53,7 @@ extension Writer {
         }
     }
 
-    private func poison(_ error: StoreError) -> StoreError {
+    private mutating func poison(_ error: StoreError) -> StoreError {
         poisonReason = "commit \(commit + 1) failed half way: \(error)"
         return .commit(.poisoned(reason: poisonReason ?? ""))
     }
@@ -61,14 +61,14 @@ extension Writer {
     // MARK: Step 2
 
     @inline(__always)
-    private func makeLogRoom() throws(StoreError) {
+    private mutating func makeLogRoom() throws(StoreError) {
         let bytes = entryBytes
         if log.hasRoom(bytes), !pace.isOverdue { return }
         try waitForLog(bytes)
     }
 
     @inline(never)
-    private func waitForLog(_ bytes: Int) throws(StoreError) {
+    private mutating func waitForLog(_ bytes: Int) throws(StoreError) {
         while !log.hasRoom(bytes) || pace.isOverdue {
             guard let maintenance else { throw .commit(.full(quotaBytes: 0, neededBytes: UInt64(bytes))) }
             try maintenance.makeLogRoom(bytes)
@@ -85,7 +85,7 @@ extension Writer {
     // MARK: Step 4
 
     @inline(__always)
-    private func appendEntry(_ spill: UInt64) {
+    private mutating func appendEntry(_ spill: UInt64) {
         if spill == 0 {
             log.append(commit: commit + 1, operations: set.operations, count: set.count)
         } else {
@@ -95,14 +95,14 @@ extension Writer {
 
     /// A place for the operations when they are too many for the ring; 0 when they are not.
     @inline(__always)
-    private func spillPlace() throws(StoreError) -> UInt64 {
+    private mutating func spillPlace() throws(StoreError) -> UInt64 {
         if CommitLog<M>.entryBytes(operations: set.count) <= log.entryLimit { return 0 }
         return try allocateSpill(set.count * LogLayout.operationBytes)
     }
 
     /// The operations go to a heap extent that lives until the next checkpoint.
     @inline(never)
-    private func appendSpilled(at offset: UInt64) {
+    private mutating func appendSpilled(at offset: UInt64) {
         let bytes = set.count * LogLayout.operationBytes
         let seed = Checksum.seed(.logSpill, offset: offset)
         let checksum = Checksum.of(set.operations, bytes, seed: seed)
@@ -112,7 +112,7 @@ extension Writer {
         log.appendSpilled(commit: commit + 1, spill: spill, count: set.count)
     }
 
-    private func allocateSpill(_ bytes: Int) throws(StoreError) -> UInt64 {
+    private mutating func allocateSpill(_ bytes: Int) throws(StoreError) -> UInt64 {
         var attempt = 0
         while true {
             let offset =
@@ -135,7 +135,7 @@ extension Writer {
     // MARK: Step 7
 
     @inline(__always)
-    private func publish() {
+    private mutating func publish() {
         let number = commit + 1
         retireReplaced(dead: number)
         adoptCreated(born: number)
@@ -147,13 +147,13 @@ extension Writer {
         trees.forget()
         medium.note(.acknowledged(commit: number))
         readers.publish(commit: number, root: catalog.root)
-        reclaimer.reclaim()
+        reclaimer.reclaim(into: &trees.pool)
     }
 
     /// Nodes that the transaction replaced leave the tree; their places on the medium become free with the next
     /// checkpoint.
     @inline(__always)
-    func retireReplaced(dead number: UInt64) {
+    mutating func retireReplaced(dead number: UInt64) {
         for index in 0..<trees.replaced.count {
             let reference = NodeReference(raw: trees.replaced[index])
             if !reference.isResident {
@@ -174,14 +174,14 @@ extension Writer {
     /// A node's copy on the medium dies with it. While a checkpoint runs it may be about to get one: the mark tells the
     /// checkpointer that it is then for it to say so.
     @inline(__always)
-    private func retirePlace(_ node: NodePointer) {
+    private mutating func retirePlace(_ node: NodePointer) {
         let word = node.address + NodeLayout.placeOffset
         let place = isCheckpointing ? cpm_fetch_or8(word, NodeLayout.placeDead) : cpm_load8(word)
         if place != 0 { deltas.append(NodeReference(raw: place).offset | Delta.death | Delta.node) }
     }
 
     @inline(__always)
-    func adoptCreated(born number: UInt64) {
+    mutating func adoptCreated(born number: UInt64) {
         for index in 0..<trees.created.count {
             let node = NodePointer(resident: NodeReference(raw: trees.created[index]))
             if node.header.pointee.flags & NodeLayout.droppedFlag != 0 {

@@ -1,7 +1,7 @@
 internal import CPmem
 
 /// How much the commit log may hold, so that replaying it takes no longer than the recovery-time target.
-package final class Pace: @unchecked Sendable {
+package struct Pace: Sendable {
     /// Time that recovery may take.
     package let targetNanoseconds: UInt64
     /// Measured time to replay 1000 operations; starts from a careful guess.
@@ -23,13 +23,13 @@ package final class Pace: @unchecked Sendable {
         setBudget()
     }
 
-    private func setBudget() {
+    private mutating func setBudget() {
         // Opening does more than replay, and machines differ from day to day: plan with half of the target.
         budget = max(1000, targetNanoseconds / 2 * 1000 / max(replayNanoseconds, 1))
     }
 
     /// Takes a replay of `operations` into account.
-    package func measured(operations: UInt64, nanoseconds: UInt64) {
+    package mutating func measured(operations: UInt64, nanoseconds: UInt64) {
         guard operations >= 1000 else { return }
         replayNanoseconds = max(1, nanoseconds * 1000 / operations)
         setBudget()

@@ -13,7 +13,7 @@ package struct Savepoint: Sendable {
 
 extension Writer {
     /// Sets a savepoint: from here on nothing that the transaction has made so far changes in place.
-    package func mark() throws(StoreError) -> Savepoint {
+    package mutating func mark() throws(StoreError) -> Savepoint {
         try applyDeferred()
         try finishTrees()
         forgetTable()
@@ -24,7 +24,7 @@ extension Writer {
     }
 
     /// Undoes everything since a savepoint.
-    package func rollBack(to mark: Savepoint) throws(StoreError) {
+    package mutating func rollBack(to mark: Savepoint) throws(StoreError) {
         forgetTable()
         trees.rollBack(created: mark.created, replaced: mark.replaced)
         for index in mark.births..<set.births.count { giveBack(set.births[index]) }
@@ -37,7 +37,7 @@ extension Writer {
     }
 
     /// A number that no table of this store has had.
-    package func takeTableNumber() -> UInt32 {
+    package mutating func takeTableNumber() -> UInt32 {
         nextTable += 1
         return nextTable - 1
     }

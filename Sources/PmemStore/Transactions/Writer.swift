@@ -4,15 +4,15 @@ internal import Glibc
 /// The state of the write side: what exactly one transaction at a time works on. Belongs to the write gate's holder.
 ///
 /// This file has the operations of a transaction; Commit.swift makes them durable.
-package final class Writer<M: Medium>: @unchecked Sendable {
+package struct Writer<M: Medium>: ~Copyable {
     package let medium: M
     package let space: NodeSpace<M>
-    package let heap: RecordHeap<M>
-    package let trees: TreeWriter<M>
+    package var heap: RecordHeap<M>
+    package var trees: TreeWriter<M>
     package let readers: ReaderTable
-    package let reclaimer: NodeReclaimer
+    package var reclaimer: NodeReclaimer
     package var log: CommitLog<M>
-    package let pace: Pace
+    package var pace: Pace
     /// Frees space, or makes some, while the writer waits. Set by the engine.
     package var maintenance: (any WriterMaintenance)?
 
@@ -37,7 +37,7 @@ package final class Writer<M: Medium>: @unchecked Sendable {
     private let scratch: UnsafeMutableRawPointer
 
     package init(
-        medium: M, space: NodeSpace<M>, heap: RecordHeap<M>, readers: ReaderTable, log: consuming CommitLog<M>,
+        medium: M, space: NodeSpace<M>, heap: consuming RecordHeap<M>, readers: ReaderTable, log: consuming CommitLog<M>,
         pace: Pace, commit: UInt64, epoch: UInt32, catalog: TreeState, nextTable: UInt32
     ) {
         self.medium = medium
@@ -50,9 +50,8 @@ package final class Writer<M: Medium>: @unchecked Sendable {
         self.epoch = epoch
         self.catalog = catalog
         self.nextTable = nextTable
-        let pool = NodePool()
-        trees = TreeWriter(space: space, pool: pool)
-        reclaimer = NodeReclaimer(pool: pool, readers: readers)
+        trees = TreeWriter(space: space, pool: NodePool())
+        reclaimer = NodeReclaimer(readers: readers)
         scratch = .allocate(byteCount: (Record.byteLimit + 127) & ~63, alignment: 64)
     }
 
@@ -65,7 +64,7 @@ package final class Writer<M: Medium>: @unchecked Sendable {
 
     /// Begins a transaction.
     @inline(__always)
-    package func begin() {
+    package mutating func begin() {
         trees.protect()
         table = .max
         isTreeChanged = false
@@ -74,7 +73,7 @@ package final class Writer<M: Medium>: @unchecked Sendable {
 
     /// Makes a table the one that operations work on.
     @inline(__always)
-    private func select(_ wanted: UInt32) throws(StoreError) {
+    private mutating func select(_ wanted: UInt32) throws(StoreError) {
         if table == wanted { return }
         try storeTable()
         tree = try Catalog.table(wanted, in: catalog.reference, space: space)
@@ -83,14 +82,14 @@ package final class Writer<M: Medium>: @unchecked Sendable {
 
     /// Enters the root of the table in work into the catalog.
     @inline(__always)
-    private func storeTable() throws(StoreError) {
+    private mutating func storeTable() throws(StoreError) {
         if !isTreeChanged { return }
-        try Catalog.store(tree, table: table, in: &catalog, trees: trees)
+        try Catalog.store(tree, table: table, in: &catalog, trees: &trees)
         isTreeChanged = false
     }
 
     /// The root that a read in this transaction starts from; the transaction's own changes are in it.
-    package func root(of wanted: UInt32) throws(StoreError) -> TreeState {
+    package mutating func root(of wanted: UInt32) throws(StoreError) -> TreeState {
         try applyDeferred()
         try select(wanted)
         return tree
@@ -100,14 +99,14 @@ package final class Writer<M: Medium>: @unchecked Sendable {
 
     /// Puts a value; the record is started on its way to the medium now, the tree learns of it later.
     @inline(__always)
-    package func put(_ value: UnsafeRawBufferPointer, key: KeyBytes, table: UInt32) throws(StoreError) {
+    package mutating func put(_ value: UnsafeRawBufferPointer, key: KeyBytes, table: UInt32) throws(StoreError) {
         try applyDeferred()
         let record = try writeRecord(key: key, value: value)
         postpone(record, key: key, table: table)
     }
 
     /// Puts a value that `body` builds in place, `byteCount` bytes at most; it returns how many it has built.
-    package func put(
+    package mutating func put(
         byteCount: Int, key: KeyBytes, table: UInt32,
         _ body: (UnsafeMutableRawBufferPointer) throws -> Int
     ) throws {
@@ -118,7 +117,7 @@ package final class Writer<M: Medium>: @unchecked Sendable {
 
     /// The deferred put becomes the last operation of the transaction.
     @inline(__always)
-    private func postpone(_ record: WrittenRecord, key: KeyBytes, table: UInt32) {
+    private mutating func postpone(_ record: WrittenRecord, key: KeyBytes, table: UInt32) {
         set.setDeferredKey(key)
         set.append(
             cpm_log_operation(
@@ -131,7 +130,7 @@ package final class Writer<M: Medium>: @unchecked Sendable {
     package static var externalBit: UInt64 { 32 }
 
     /// Removes a key; false when it was not there.
-    package func delete(_ key: KeyBytes, table wanted: UInt32) throws(StoreError) -> Bool {
+    package mutating func delete(_ key: KeyBytes, table wanted: UInt32) throws(StoreError) -> Bool {
         try applyDeferred()
         try select(wanted)
         guard try space.locate(key, root: tree.reference, path: &trees.path) else { return false }
@@ -146,7 +145,7 @@ package final class Writer<M: Medium>: @unchecked Sendable {
     }
 
     /// Removes all keys from `low` up to, not including, `high` (nil: to the end). Returns how many there were.
-    package func deleteRange(low: KeyBytes, high: KeyBytes?, table wanted: UInt32) throws(StoreError) -> Int {
+    package mutating func deleteRange(low: KeyBytes, high: KeyBytes?, table wanted: UInt32) throws(StoreError) -> Int {
         try applyDeferred()
         let bounds = try writeRecord(key: low, value: high ?? KeyBytes(start: nil, count: 0))
         let removed = try removeRange(low: low, high: high, table: wanted)
@@ -159,7 +158,7 @@ package final class Writer<M: Medium>: @unchecked Sendable {
     }
 
     /// The tree's part of ``deleteRange(low:high:table:)``, also for replay.
-    package func removeRange(low: KeyBytes, high: KeyBytes?, table wanted: UInt32) throws(StoreError) -> Int {
+    package mutating func removeRange(low: KeyBytes, high: KeyBytes?, table wanted: UInt32) throws(StoreError) -> Int {
         try select(wanted)
         var removed = 0
         while true {
@@ -177,7 +176,7 @@ package final class Writer<M: Medium>: @unchecked Sendable {
     }
 
     /// Moves the writer's path from behind the last entry of a leaf to the first of the next. False: there is none.
-    private func stepToNextLeaf(_ key: KeyBytes) throws(StoreError) -> Bool {
+    private mutating func stepToNextLeaf(_ key: KeyBytes) throws(StoreError) -> Bool {
         var cursor = TreeCursor(space: space, root: tree.reference)
         defer { cursor.deallocate() }
         try cursor.seek(atOrAfter: key)
@@ -188,7 +187,7 @@ package final class Writer<M: Medium>: @unchecked Sendable {
 
     /// A record that no tree names any more.
     @inline(__always)
-    private func died(_ reference: UInt64) {
+    private mutating func died(_ reference: UInt64) {
         set.deaths.append(
             RecordReference(raw: reference).offset | Delta.death
                 | (reference & LeafEntry.external != 0 ? Delta.external : 0))
@@ -198,7 +197,7 @@ package final class Writer<M: Medium>: @unchecked Sendable {
 
     /// Enters the deferred put into its tree. For whoever needs the tree complete.
     @inline(__always)
-    package func applyDeferred() throws(StoreError) {
+    package mutating func applyDeferred() throws(StoreError) {
         if !set.hasDeferred { return }
         let isFound = try locateDeferred()
         try applyLocated(isFound)
@@ -206,7 +205,7 @@ package final class Writer<M: Medium>: @unchecked Sendable {
 
     /// Finds where the deferred put goes and names in its operation what it replaces.
     @inline(__always)
-    func locateDeferred() throws(StoreError) -> Bool {
+    mutating func locateDeferred() throws(StoreError) -> Bool {
         let last = set.count - 1
         try select(set.operations[last].table)
         let isFound = try space.locate(set.deferredKey, root: tree.reference, path: &trees.path)
@@ -219,7 +218,7 @@ package final class Writer<M: Medium>: @unchecked Sendable {
 
     /// Changes the tree where ``locateDeferred()`` has found the place.
     @inline(__always)
-    func applyLocated(_ isFound: Bool) throws(StoreError) {
+    mutating func applyLocated(_ isFound: Bool) throws(StoreError) {
         let operation = set.operations[set.count - 1]
         try enter(
             LeafEntry.reference(operation), key: set.deferredKey, isFound: isFound)
@@ -228,7 +227,7 @@ package final class Writer<M: Medium>: @unchecked Sendable {
 
     /// Enters a reference at the located place of the table in work.
     @inline(__always)
-    private func enter(_ reference: UInt64, key: KeyBytes, isFound: Bool) throws(StoreError) {
+    private mutating func enter(_ reference: UInt64, key: KeyBytes, isFound: Bool) throws(StoreError) {
         if isFound {
             died(trees.replace(reference, tree: &tree))
         } else {
@@ -238,19 +237,19 @@ package final class Writer<M: Medium>: @unchecked Sendable {
     }
 
     /// The table in work is read anew from the catalog when it is needed next.
-    func forgetTable() {
+    mutating func forgetTable() {
         table = .max
         isTreeChanged = false
     }
 
     /// Brings tables and catalog up to date. The trees are then ready to be published.
     @inline(__always)
-    func finishTrees() throws(StoreError) { try storeTable() }
+    mutating func finishTrees() throws(StoreError) { try storeTable() }
 
     // MARK: Replay
 
     /// Enters a logged put, as commit step 5 does. The log names what is replaced, so no old record is read.
-    package func replayPut(
+    package mutating func replayPut(
         _ operation: cpm_log_operation, key: KeyBytes
     ) throws(StoreError) {
         try select(operation.table)
@@ -266,7 +265,7 @@ package final class Writer<M: Medium>: @unchecked Sendable {
     }
 
     /// Removes what a logged delete names.
-    package func replayDelete(_ operation: cpm_log_operation) throws(StoreError) {
+    package mutating func replayDelete(_ operation: cpm_log_operation) throws(StoreError) {
         try select(operation.table)
         let offset = LeafEntry.offset(operation)
         let key = RecordPointer(medium.read(offset, Record.headerBytes)).key
@@ -291,14 +290,14 @@ package final class Writer<M: Medium>: @unchecked Sendable {
 
     /// Takes a slot for a record and starts writing it.
     @inline(__always)
-    private func writeRecord(key: KeyBytes, value: UnsafeRawBufferPointer) throws(StoreError) -> WrittenRecord {
+    private mutating func writeRecord(key: KeyBytes, value: UnsafeRawBufferPointer) throws(StoreError) -> WrittenRecord {
         if value.count > Record.inlineValueLimit { return try writeExternal(key: key, value: value) }
         return try writeRecord(key: key, valueField: UInt16(value.count), inline: value)
     }
 
     /// Assembles header, key and `inline` bytes and starts their copy, whole lines at a time.
     @inline(__always)
-    private func writeRecord(
+    private mutating func writeRecord(
         key: KeyBytes, valueField: UInt16, inline: UnsafeRawBufferPointer
     ) throws(StoreError) -> WrittenRecord {
         let bytes = Record.headerBytes + key.count + inline.count
@@ -325,7 +324,7 @@ package final class Writer<M: Medium>: @unchecked Sendable {
     }
 
     /// A large value goes straight from the caller's bytes to an extent of its own.
-    private func writeExternal(key: KeyBytes, value: UnsafeRawBufferPointer) throws(StoreError) -> WrittenRecord {
+    private mutating func writeExternal(key: KeyBytes, value: UnsafeRawBufferPointer) throws(StoreError) -> WrittenRecord {
         guard let start = value.baseAddress else { return try writeRecord(key: key, value: value) }
         let offset = try allocate(value.count)
         let checksum = Checksum.of(start, value.count, seed: Checksum.seed(.largeValue, offset: offset))
@@ -333,7 +332,7 @@ package final class Writer<M: Medium>: @unchecked Sendable {
         return try writeDescriptor(key: key, offset: offset, byteCount: value.count, checksum: checksum)
     }
 
-    private func writeDescriptor(
+    private mutating func writeDescriptor(
         key: KeyBytes, offset: UInt64, byteCount: Int, checksum: UInt32
     ) throws(StoreError) -> WrittenRecord {
         var descriptor = cpm_external_value(
@@ -350,7 +349,7 @@ package final class Writer<M: Medium>: @unchecked Sendable {
     }
 
     /// Lets `body` build a value in the mapping itself, in an extent of its own.
-    private func constructRecord(
+    private mutating func constructRecord(
         key: KeyBytes, byteCount: Int, _ body: (UnsafeMutableRawBufferPointer) throws -> Int
     ) throws -> WrittenRecord {
         let offset = try allocate(max(byteCount, 1))
@@ -378,7 +377,7 @@ package final class Writer<M: Medium>: @unchecked Sendable {
 
     /// A slot or a run for `byteCount` bytes, entered as taken by this transaction.
     @inline(__always)
-    private func allocate(_ byteCount: Int) throws(StoreError) -> UInt64 {
+    private mutating func allocate(_ byteCount: Int) throws(StoreError) -> UInt64 {
         if let sizeClass = SizeClass.index(for: byteCount),
             let offset = try heap.allocate(sizeClass: sizeClass)
         {
@@ -389,7 +388,7 @@ package final class Writer<M: Medium>: @unchecked Sendable {
     }
 
     @inline(never)
-    private func allocateSlowly(_ byteCount: Int) throws(StoreError) -> UInt64 {
+    private mutating func allocateSlowly(_ byteCount: Int) throws(StoreError) -> UInt64 {
         var attempt = 0
         while true {
             let offset: UInt64?
@@ -406,6 +405,28 @@ package final class Writer<M: Medium>: @unchecked Sendable {
             try maintenance.makeSpace(byteCount, attempt: attempt)
             attempt += 1
         }
+    }
+}
+
+/// Where a store's one writer lives. Whoever holds the write gate may use it; that replaces the language's own checks of
+/// exclusive access, which a class would pay for at every step of a commit.
+package struct WriterPlace<M: Medium>: @unchecked Sendable {
+    package let address: UnsafeMutablePointer<Writer<M>>
+
+    package init(_ writer: consuming Writer<M>) {
+        address = .allocate(capacity: 1)
+        address.initialize(to: writer)
+    }
+
+    package func deallocate() {
+        address.deinitialize(count: 1)
+        address.deallocate()
+    }
+
+    /// The writer itself.
+    package var pointee: Writer<M> {
+        @inline(__always) unsafeAddress { UnsafePointer(address) }
+        @inline(__always) nonmutating unsafeMutableAddress { address }
     }
 }
 

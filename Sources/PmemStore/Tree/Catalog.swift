@@ -48,7 +48,7 @@ package enum Catalog {
 
     /// Enters a table's root, or takes the table out when its tree is empty.
     package static func store<M: Medium>(
-        _ tree: TreeState, table: UInt32, in catalog: inout TreeState, trees: TreeWriter<M>
+        _ tree: TreeState, table: UInt32, in catalog: inout TreeState, trees: inout TreeWriter<M>
     ) throws(StoreError) {
         var state = catalog
         try withKey(table) { (key: KeyBytes) throws(StoreError) in

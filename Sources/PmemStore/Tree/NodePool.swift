@@ -5,7 +5,7 @@ internal import Glibc
 ///
 /// Belongs to whoever holds the write gate. A freed block is the next one given out, so that a steady stream of
 /// commits works in the same few cache lines.
-package final class NodePool: @unchecked Sendable {
+package struct NodePool: ~Copyable {
     private var free: UnsafeMutableRawPointer?
     private var arenas: [UnsafeMutableRawPointer] = []
     private var bump: UnsafeMutableRawPointer?
@@ -23,7 +23,7 @@ package final class NodePool: @unchecked Sendable {
 
     /// A block for a node of `byteCount` bytes, contents undefined, aligned to 64.
     @inline(__always)
-    package func allocate(_ byteCount: Int) -> NodePointer {
+    package mutating func allocate(_ byteCount: Int) -> NodePointer {
         if byteCount == NodeLayout.byteCount {
             blocksInUse &+= 1
             if let block = free {
@@ -40,7 +40,7 @@ package final class NodePool: @unchecked Sendable {
 
     /// Takes a block back.
     @inline(__always)
-    package func release(_ node: NodePointer) {
+    package mutating func release(_ node: NodePointer) {
         if node.byteCount == NodeLayout.byteCount {
             blocksInUse &-= 1
             node.address.storeBytes(of: free, as: UnsafeMutableRawPointer?.self)
@@ -50,7 +50,7 @@ package final class NodePool: @unchecked Sendable {
         }
     }
 
-    private func allocateFresh() -> NodePointer {
+    private mutating func allocateFresh() -> NodePointer {
         if bumpLeft == 0 { addArena() }
         guard let block = bump else { fatalError("out of memory for tree nodes") }
         bump = block + NodeLayout.byteCount
@@ -59,7 +59,7 @@ package final class NodePool: @unchecked Sendable {
     }
 
     /// Maps twice the size and cuts a 2 MiB-aligned arena out of it, so that one huge page can back it.
-    private func addArena() {
+    private mutating func addArena() {
         let size = Self.arenaBytes
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
         guard let start = mmap(nil, 2 * size, PROT_READ | PROT_WRITE, flags, -1, 0), start != MAP_FAILED

@@ -4,7 +4,7 @@ internal import Glibc
 extension TreeWriter {
     /// Puts a reference at the located entry in place of the one there, and returns that one.
     @inline(__always)
-    package func replace(_ reference: UInt64, tree: inout TreeState) -> UInt64 {
+    package mutating func replace(_ reference: UInt64, tree: inout TreeState) -> UInt64 {
         makePathWritable(&tree)
         let leaf = path.leaf
         let index = path.leafIndex
@@ -16,7 +16,7 @@ extension TreeWriter {
 
     /// Inserts a key that ``NodeSpace/locate(_:root:path:replaced:)`` did not find, at the place it found.
     @inline(__always)
-    package func insert(_ key: KeyBytes, _ reference: UInt64, tree: inout TreeState) throws(StoreError) {
+    package mutating func insert(_ key: KeyBytes, _ reference: UInt64, tree: inout TreeState) throws(StoreError) {
         if tree.root == 0 {
             makeFirstLeaf(key, reference, tree: &tree)
             return
@@ -33,7 +33,7 @@ extension TreeWriter {
         storePairs(tree)
     }
 
-    private func makeFirstLeaf(_ key: KeyBytes, _ reference: UInt64, tree: inout TreeState) {
+    private mutating func makeFirstLeaf(_ key: KeyBytes, _ reference: UInt64, tree: inout TreeState) {
         let leaf = makeNode(level: 0, isCatalog: tree.isCatalog)
         leaf.insertEntry(keyHead(key, after: 0), reference, at: 0)
         tree.root = NodeReference(leaf).raw
@@ -44,13 +44,13 @@ extension TreeWriter {
     // MARK: Leaves
 
     /// Shortens a leaf's prefix to what it shares with a key. Needs no record: the bytes are in prefix and heads.
-    private func shortenPrefix(of leaf: NodePointer, for key: KeyBytes) {
+    private mutating func shortenPrefix(of leaf: NodePointer, for key: KeyBytes) {
         leaf.shortenPrefix(to: sharedPrefix(leaf.prefix, key))
         path.leafIndex = space.position(of: key, in: leaf).index
     }
 
     /// Splits a full leaf and inserts a key in the half where it belongs.
-    private func splitLeaf(
+    private mutating func splitLeaf(
         _ leaf: NodePointer, inserting key: KeyBytes, _ reference: UInt64, tree: inout TreeState
     ) throws(StoreError) {
         let index = path.leafIndex
@@ -120,7 +120,7 @@ extension TreeWriter {
     // MARK: Inner nodes
 
     /// Enters a new right neighbour of the node at `level` of the path into the parent, splitting upward as needed.
-    private func insertIntoParent(
+    private mutating func insertIntoParent(
         above level: Int, separator: [UInt8], child: NodePointer, tree: inout TreeState
     ) throws(StoreError) {
         if level == 0 {
@@ -139,7 +139,7 @@ extension TreeWriter {
     }
 
     /// Puts one node, or two where one is not enough, in place of an inner node of the path.
-    private func rebuild(
+    private mutating func rebuild(
         _ node: NodePointer, entries: [SeparatorEntry], isAppend: Bool, above level: Int, tree: inout TreeState
     ) throws(StoreError) {
         let prefix = SeparatorEntry.sharedPrefix(entries[...])
@@ -158,7 +158,7 @@ extension TreeWriter {
         try insertIntoParent(above: level, separator: separator, child: right, tree: &tree)
     }
 
-    func makeInner(_ entries: ArraySlice<SeparatorEntry>, like node: NodePointer) -> NodePointer {
+    mutating func makeInner(_ entries: ArraySlice<SeparatorEntry>, like node: NodePointer) -> NodePointer {
         let prefix = SeparatorEntry.sharedPrefix(entries)
         let bytes = SeparatorEntry.nodeBytes(entries, prefix: prefix)
         let fresh = makeNode(level: node.level, isCatalog: node.isCatalog, byteCount: bytes)
@@ -166,7 +166,7 @@ extension TreeWriter {
         return fresh
     }
 
-    private func growRoot(separator: [UInt8], right: NodePointer, tree: inout TreeState) {
+    private mutating func growRoot(separator: [UInt8], right: NodePointer, tree: inout TreeState) {
         let left = path.steps[0].pointer
         let root = makeNode(level: left.level + 1, isCatalog: tree.isCatalog)
         let entries = [

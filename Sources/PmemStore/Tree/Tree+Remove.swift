@@ -3,7 +3,7 @@ internal import Glibc
 
 extension TreeWriter {
     /// Removes the located entry and returns its reference.
-    package func remove(tree: inout TreeState) throws(StoreError) -> UInt64 {
+    package mutating func remove(tree: inout TreeState) throws(StoreError) -> UInt64 {
         makePathWritable(&tree)
         let leaf = path.leaf
         let reference = leaf.removeEntry(at: path.leafIndex)
@@ -20,7 +20,7 @@ extension TreeWriter {
     }
 
     /// Drops the node at a level of the path, and its parent too where that becomes empty.
-    private func removeFromParent(of level: Int, tree: inout TreeState) {
+    private mutating func removeFromParent(of level: Int, tree: inout TreeState) {
         drop(path.steps[level].pointer)
         if level == 0 {
             tree.root = 0
@@ -32,7 +32,7 @@ extension TreeWriter {
     }
 
     /// A root with one child is not needed (invariant 7).
-    private func collapseRoot(_ tree: inout TreeState) throws(StoreError) {
+    private mutating func collapseRoot(_ tree: inout TreeState) throws(StoreError) {
         while tree.root != 0 {
             let root = Self.node(tree.root)
             if root.isLeaf || root.count > 1 { return }
@@ -45,7 +45,7 @@ extension TreeWriter {
     // MARK: Merging
 
     /// Joins a sparse leaf with a neighbour below the same parent, when the two fill three quarters at most.
-    private func mergeLeaf(at level: Int, tree: inout TreeState) throws(StoreError) {
+    private mutating func mergeLeaf(at level: Int, tree: inout TreeState) throws(StoreError) {
         guard let pair = try neighbour(at: level, limit: NodeLayout.leafCapacity * 3 / 4) else { return }
         let leaf = path.leaf
         let other = pool.allocate(NodeLayout.byteCount)
@@ -60,7 +60,7 @@ extension TreeWriter {
     }
 
     /// Joins a sparse inner node with a neighbour; the separator between the two moves down.
-    private func mergeInner(at level: Int, tree: inout TreeState) throws(StoreError) {
+    private mutating func mergeInner(at level: Int, tree: inout TreeState) throws(StoreError) {
         if level <= 0 || path.steps[level].pointer.count >= NodeLayout.innerCapacity / 4 { return }
         guard let pair = try neighbour(at: level, limit: NodeLayout.innerCapacity * 3 / 4) else { return }
         let parent = path.steps[level - 1]
@@ -97,7 +97,7 @@ extension TreeWriter {
     }
 
     /// The path's node has taken a neighbour's entries: takes the neighbour out of the parent.
-    private func absorbed(_ pair: Neighbour, above level: Int, tree: inout TreeState) {
+    private mutating func absorbed(_ pair: Neighbour, above level: Int, tree: inout TreeState) {
         drop(pair.node)
         let parent = path.steps[level - 1]
         if pair.isLeft {

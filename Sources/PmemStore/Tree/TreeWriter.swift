@@ -51,9 +51,9 @@ package struct WordList {
 ///
 /// Belongs to whoever holds the write gate. A node whose stamp is the current one was made by this transaction since
 /// its innermost savepoint and may change in place; every other node is copied first (invariant 1).
-package final class TreeWriter<M: Medium>: @unchecked Sendable {
+package struct TreeWriter<M: Medium>: ~Copyable {
     package let space: NodeSpace<M>
-    package let pool: NodePool
+    package var pool: NodePool
     /// Stamp of nodes that may change in place; 0 is the stamp of nodes on the medium.
     package private(set) var stamp: UInt64 = 1
     /// Addresses of the nodes made by the open transaction.
@@ -62,7 +62,7 @@ package final class TreeWriter<M: Medium>: @unchecked Sendable {
     package private(set) var replaced = WordList(capacity: 1024)
     package var path = Path()
 
-    package init(space: NodeSpace<M>, pool: NodePool) {
+    package init(space: NodeSpace<M>, pool: consuming NodePool) {
         self.space = space
         self.pool = pool
     }
@@ -75,17 +75,17 @@ package final class TreeWriter<M: Medium>: @unchecked Sendable {
 
     /// From here on nothing that exists changes in place. At the begin of a transaction and of a savepoint.
     @inline(__always)
-    package func protect() { stamp &+= 1 }
+    package mutating func protect() { stamp &+= 1 }
 
     /// Forgets the lists after a commit has taken over what they name.
     @inline(__always)
-    package func forget() {
+    package mutating func forget() {
         created.truncate(to: 0)
         replaced.truncate(to: 0)
     }
 
     /// Gives back the nodes made since a savepoint (or, with 0 and 0, since the begin of the transaction).
-    package func rollBack(created createdCount: Int, replaced replacedCount: Int) {
+    package mutating func rollBack(created createdCount: Int, replaced replacedCount: Int) {
         for index in createdCount..<created.count { pool.release(Self.node(created[index])) }
         created.truncate(to: createdCount)
         replaced.truncate(to: replacedCount)
@@ -99,7 +99,7 @@ package final class TreeWriter<M: Medium>: @unchecked Sendable {
 
     /// A new node of the open transaction, header set, without entries.
     @inline(__always)
-    func makeNode(level: Int, isCatalog: Bool, byteCount: Int = NodeLayout.byteCount) -> NodePointer {
+    mutating func makeNode(level: Int, isCatalog: Bool, byteCount: Int = NodeLayout.byteCount) -> NodePointer {
         let node = pool.allocate(byteCount)
         memset(node.address, 0, byteCount)
         node.header.pointee.magic = UInt16(CPM_NODE_MAGIC)
@@ -113,7 +113,7 @@ package final class TreeWriter<M: Medium>: @unchecked Sendable {
 
     /// The node itself when it may change in place, else a copy that may.
     @inline(__always)
-    func writable(_ node: NodePointer) -> NodePointer {
+    mutating func writable(_ node: NodePointer) -> NodePointer {
         if node.header.pointee.stamp == stamp { return node }
         let bytes = node.byteCount
         let copy = pool.allocate(bytes)
@@ -127,7 +127,7 @@ package final class TreeWriter<M: Medium>: @unchecked Sendable {
     }
 
     /// A node is no longer part of the tree.
-    func drop(_ node: NodePointer) {
+    mutating func drop(_ node: NodePointer) {
         if node.header.pointee.stamp == stamp {
             node.header.pointee.flags |= NodeLayout.droppedFlag
         } else {
@@ -145,7 +145,7 @@ package final class TreeWriter<M: Medium>: @unchecked Sendable {
 
     /// Makes every node of the path writable, from the root down.
     @inline(__always)
-    func makePathWritable(_ tree: inout TreeState) {
+    mutating func makePathWritable(_ tree: inout TreeState) {
         let steps = path.steps
         for level in 0..<path.depth {
             let node = steps[level].pointer
@@ -169,7 +169,7 @@ package final class TreeWriter<M: Medium>: @unchecked Sendable {
     }
 
     /// Puts `node` at a level of the path in place of the one there, which is dropped.
-    func replaceOnPath(_ level: Int, with node: NodePointer, tree: inout TreeState) {
+    mutating func replaceOnPath(_ level: Int, with node: NodePointer, tree: inout TreeState) {
         drop(path.steps[level].pointer)
         path.steps[level].node = UInt(bitPattern: node.address)
         setChild(node, above: level, tree: &tree)
