@@ -114,5 +114,6 @@ static inline int cpm_lock_holder(int descriptor, struct flock *lock) { return f
 #define CPM_MAP_SYNC 0x80000
 #define CPM_MADV_POPULATE_READ 22
 #define CPM_MADV_POPULATE_WRITE 23
+#define CPM_MADV_COLLAPSE 25
 
 #endif

@@ -25,7 +25,7 @@ package struct SpaceRelease<M: Medium> {
     /// Last commit of each epoch, ascending.
     private var epochs: [(epoch: UInt32, lastCommit: UInt64)] = []
 
-    private static var batch: Int { 1024 }
+    private static var batch: Int { 2048 }
 
     package init(medium: M) { self.medium = medium }
 

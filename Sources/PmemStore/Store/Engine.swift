@@ -22,7 +22,10 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     private let work = Mutex<Void>(())
     /// Held while the store grows.
     private let growing = Mutex<Void>(())
-    private let thread = MaintenanceThread()
+    private let checkpoints = MaintenanceThread()
+    private let growths = MaintenanceThread()
+    /// Chunks below this one have been prepared by ``StoreGrowth/prepare(chunk:)``. The growth thread's.
+    private var preparedChunks: Int
 
     package init(
         recovered: Recovery<M>.Result, readers: ReaderTable, checkpointMedium: M, growth: (any StoreGrowth)?,
@@ -37,6 +40,8 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
         self.quotaBytes = quotaBytes ?? .max
         replayedOperations = recovered.replayedOperations
         replayNanoseconds = recovered.replayNanoseconds
+        let isNew = recovered.superblock.generation == 1 && recovered.replayedOperations == 0
+        preparedChunks = isNew ? 0 : recovered.writer.pointee.heap.chunkCount
         checkpointer = Checkpointer(
             medium: checkpointMedium, writer: recovered.writer, gate: gate, map: recovered.map,
             table: recovered.table, superblock: recovered.superblock)
@@ -55,11 +60,16 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
 
     /// Starts background checkpoints and growth. Without, both happen when a writer needs them.
     package func startMaintenance() {
-        thread.start { [unowned self] wantsGrowth in maintain(wantsGrowth: wantsGrowth) }
+        checkpoints.start { [unowned self] in checkpointInBackground() }
+        growths.start { [unowned self] in growInBackground() }
+        if preparedChunks == 0 { growths.wake() }
     }
 
     /// Ends the background work; waits for what is running.
-    package func stopMaintenance() { thread.stop() }
+    package func stopMaintenance() {
+        checkpoints.stop()
+        growths.stop()
+    }
 
     /// Frees what the garbage of the language does not know. Only when nobody reads or writes any more.
     package func deallocate() {
@@ -93,15 +103,24 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
         }
     }
 
-    private func maintain(wantsGrowth: Bool) {
-        // What fails here fails again, with an error, when a writer needs it.
-        if wantsGrowth { _ = try? grow(atLeast: 0) }
+    /// What fails here fails again, with an error, when a writer needs it.
+    private func checkpointInBackground() {
         if writer.pace.isDue || writer.log.usedBytes > writer.log.capacity / 4 { _ = try? checkpoint() }
+    }
+
+    private func growInBackground() {
+        if writer.heap.isLow { _ = try? grow(atLeast: 0) }
+        while preparedChunks < writer.heap.chunkCount, !writer.heap.isLow, !growths.isEnding {
+            growth?.prepare(chunk: preparedChunks)
+            preparedChunks += 1
+        }
     }
 
     // MARK: WriterMaintenance
 
-    package func wake(forGrowth: Bool) { thread.wake(forGrowth: forGrowth) }
+    package func wake(forGrowth: Bool) {
+        if forGrowth { growths.wake() } else { checkpoints.wake() }
+    }
 
     package func makeSpace(_ byteCount: Int, attempt: Int) throws(StoreError) {
         gate.lend()
@@ -142,7 +161,7 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
         guard let growth else { return false }
         return try growing.withLock { _ throws(StoreError) in
             let size = UInt64(writer.heap.chunkCount) << Space.chunkShift
-            let step = min(max(size / 10, 16 << 20), 1 << 30)
+            let step = min(max(size / 12, 8 << 20), 1 << 30)
             let required = UInt64(needed) + 4 * UInt64(Space.chunkBytes)
             let left = quotaBytes > size ? quotaBytes - size : 0
             let wanted = min(max(step, required), left) & ~UInt64(Space.chunkBytes - 1)
@@ -184,4 +203,7 @@ package struct GrownSegment: Sendable {
 package protocol StoreGrowth: Sendable {
     /// Builds, seals and maps a segment behind the last.
     func grow(byteCount: UInt64) throws(StoreError) -> GrownSegment
+
+    /// Does for a chunk what makes accesses to it cheap and takes too long to be waited for.
+    func prepare(chunk: Int)
 }

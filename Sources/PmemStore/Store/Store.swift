@@ -259,6 +259,8 @@ private struct DirectoryGrowth: StoreGrowth {
             reservedBytes: Int(segment.reservedBytes),
             tableOffset: segment.baseOffset + segment.chunkTableOffset)
     }
+
+    func prepare(chunk: Int) { directory.gatherHugePage(UInt64(chunk) << Space.chunkShift) }
 }
 
 extension Recovery where M == DirectMedium {

@@ -10,13 +10,10 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
     let gate: WriterGate
     let readers: ReaderTable
     let map: ChunkMap
-    private var live: LiveMap<M>
     package var table: ChunkTable
-    private var release: SpaceRelease<M>
+    private var ledger: SpaceLedger<M>
     /// The newest durable superblock.
     package private(set) var superblock: cpm_superblock
-    /// Deltas that no durable checkpoint holds yet.
-    private var pending: [UInt64] = []
     private let slots = SlotSupply()
     /// Pins that checkpoints hold, for whoever counts readers. Changes under the write gate.
     package private(set) var pinCount = 0
@@ -32,8 +29,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         self.table = table
         self.superblock = superblock
         readers = writer.pointee.readers
-        live = LiveMap(medium: medium, map: map)
-        release = SpaceRelease(medium: medium)
+        ledger = SpaceLedger(medium: medium, map: map)
     }
 
     private var writer: Writer<M> {
@@ -62,8 +58,9 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         }
         // 2. Write dirty nodes to fresh slots, then the allocation state to the copies that do not count.
         let root = try writeNodes(cut)
-        try applyDeltas(cut)
-        let changed = live.save(epoch: cut.epoch)
+        try loadBusyBitmaps()
+        try ledger.apply()
+        let changed = ledger.live.save(epoch: cut.epoch)
         table.save(medium, map: map, changed: changed, generation: UInt64(cut.epoch))
         // 3. Fence: everything the new superblock names is durable before it is.
         try medium.drain()
@@ -86,7 +83,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         gate.enterForMaintenance()
         defer { gate.leave() }
         let isClean = superblock.flags & UInt32(CPM_SUPERBLOCK_CLEAN) != 0
-        let isSame = writer.commit == superblock.commit && pending.isEmpty && writer.deltas.count == 0
+        let isSame = writer.commit == superblock.commit && ledger.pending.count == 0 && writer.deltas.count == 0
         if isSame && (!isClosing || isClean) { return nil }
         let pin = try readers.pin()
         pinCount += 1
@@ -96,7 +93,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         writer.epoch += 1
         writer.isCheckpointing = true
         writer.pace.begun = writer.pace.logged
-        release.cut(epoch: epoch, lastCommit: pin.commit)
+        ledger.release.cut(epoch: epoch, lastCommit: pin.commit)
         return Cut(
             pin: pin, epoch: epoch, logPosition: writer.log.tail, operations: writer.pace.logged,
             nextTable: writer.nextTable, deltas: deltas)
@@ -105,8 +102,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
     // MARK: Step 2
 
     private func writeNodes(_ cut: Cut) throws(StoreError) -> NodeReference {
-        for index in 0..<cut.deltas.count { pending.append(cut.deltas[index]) }
-        cut.deltas.deallocate()
+        ledger.add(cut.deltas)
         var nodes = NodeWriter(medium: medium, epoch: cut.epoch) { [self] (bytes) throws(StoreError) in
             try takeSlot(bytes)
         }
@@ -117,8 +113,8 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
             result = .failure(error)
         }
         // Also after a failure: nodes that have a place are clean from now on, and the next checkpoint counts on them.
-        pending += nodes.births
-        release.lateDeaths += nodes.lateDeaths
+        ledger.add(nodes.births)
+        ledger.release.lateDeaths += nodes.lateDeaths
         giveBackSlots()
         if case .failure = result { unpinAfterFailure(cut) }
         return try result.get()
@@ -130,8 +126,8 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         readers.unpin(cut.pin)
         pinCount -= 1
         gate.leave()
-        pending += release.lateDeaths
-        release.lateDeaths = []
+        ledger.add(ledger.release.lateDeaths)
+        ledger.release.lateDeaths = []
     }
 
     private func takeSlot(_ bytes: Int) throws(StoreError) -> UInt64 {
@@ -164,32 +160,10 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         while let slot = slots.take() { writer.giveBack(slot) }
     }
 
-    /// Births and deaths, in the order of the commits, become bits.
-    private func applyDeltas(_ cut: Cut) throws(StoreError) {
-        try loadBusyBitmaps()
-        for word in pending {
-            let offset = Delta.offset(word)
-            if word & Delta.death == 0 {
-                try live.born(offset)
-                continue
-            }
-            if word & Delta.external != 0 {
-                let extent = RecordPointer(medium.read(offset, Record.headerBytes)).external
-                try live.died(extent.offset)
-                release.add(extent.offset, recordOffset: offset, word)
-            }
-            try live.died(offset)
-            release.add(offset, recordOffset: offset, word)
-        }
-        pending.removeAll(keepingCapacity: true)
-        // Nodes that died while they were being written are dead in the next checkpoint, not in this one.
-        pending += release.lateDeaths
-        release.lateDeaths = []
-    }
-
     /// A chunk's two bitmaps part company here: the writer's must be in memory before the saved one changes.
     private func loadBusyBitmaps() throws(StoreError) {
         var index = 0
+        let pending = ledger.pending
         while index < pending.count {
             gate.enterForMaintenance()
             defer { gate.leave() }
@@ -244,9 +218,9 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
 
     /// Hands space that no checkpoint and no pinned commit needs back to the heap, a little at a time.
     private func releaseSpace(upTo commit: UInt64) throws(StoreError) {
-        release.sort(pins: readers.pinnedCommits(), checkpointed: commit)
+        ledger.release.sort(pins: readers.pinnedCommits(), checkpointed: commit)
         while true {
-            let batch = release.next()
+            let batch = ledger.release.next()
             if batch.isEmpty { return }
             gate.enterForMaintenance()
             defer { gate.leave() }
@@ -258,7 +232,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
 /// Node slots taken from the heap ahead of need.
 final class SlotSupply {
     private var slots: [UInt64] = []
-    static let batch = 256
+    static let batch = 1024
 
     func add(_ offset: UInt64) { slots.append(offset) }
 

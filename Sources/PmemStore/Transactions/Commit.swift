@@ -15,7 +15,7 @@ extension Writer {
         // 2. Validate. With one writer at a time there is nothing that could have changed underneath.
         try makeLogRoom()
         // 3. The records are on their way: every put has started its own. Where does the last one go?
-        let isFound = set.hasDeferred ? try locateDeferred() : false
+        let isFound = set.hasDeferred ? locateDeferred() : false
         let spill = try spillPlace()
         do throws(StoreError) {
             // 4. Append the log entry behind them.

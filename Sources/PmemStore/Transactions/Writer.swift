@@ -100,9 +100,17 @@ package struct Writer<M: Medium>: ~Copyable {
     /// Puts a value; the record is started on its way to the medium now, the tree learns of it later.
     @inline(__always)
     package mutating func put(_ value: UnsafeRawBufferPointer, key: KeyBytes, table: UInt32) throws(StoreError) {
-        try applyDeferred()
+        try approach(key, table: table)
         let record = try writeRecord(key: key, value: value)
         postpone(record, key: key, table: table)
+    }
+
+    /// Finds the leaf where a put will go, so that its misses are under way while the record is written.
+    @inline(__always)
+    private mutating func approach(_ key: KeyBytes, table: UInt32) throws(StoreError) {
+        try applyDeferred()
+        try select(table)
+        try space.approach(key, root: tree.reference, path: &trees.path)
     }
 
     /// Puts a value that `body` builds in place, `byteCount` bytes at most; it returns how many it has built.
@@ -110,7 +118,7 @@ package struct Writer<M: Medium>: ~Copyable {
         byteCount: Int, key: KeyBytes, table: UInt32,
         _ body: (UnsafeMutableRawBufferPointer) throws -> Int
     ) throws {
-        try applyDeferred()
+        try approach(key, table: table)
         let record = try constructRecord(key: key, byteCount: byteCount, body)
         postpone(record, key: key, table: table)
     }
@@ -199,16 +207,15 @@ package struct Writer<M: Medium>: ~Copyable {
     @inline(__always)
     package mutating func applyDeferred() throws(StoreError) {
         if !set.hasDeferred { return }
-        let isFound = try locateDeferred()
+        let isFound = locateDeferred()
         try applyLocated(isFound)
     }
 
-    /// Finds where the deferred put goes and names in its operation what it replaces.
+    /// Finds where in the approached leaf the deferred put goes and names in its operation what it replaces.
     @inline(__always)
-    mutating func locateDeferred() throws(StoreError) -> Bool {
+    mutating func locateDeferred() -> Bool {
         let last = set.count - 1
-        try select(set.operations[last].table)
-        let isFound = try space.locate(set.deferredKey, root: tree.reference, path: &trees.path)
+        let isFound = space.settle(set.deferredKey, path: &trees.path)
         if isFound {
             let before = trees.path.leaf.records[trees.path.leafIndex]
             set.operations[last].replaced = RecordReference(raw: before).offset

@@ -36,16 +36,29 @@ package final class WriterGate: Sendable {
                 continuation.resume()
                 return
             }
-            signal.store(1, ordering: .releasing)
-            withUnsafeFutex { _ = cpm_futex_wake($0, 1) }
-        }
-
-        func wait() {
-            for _ in 0..<64 where signal.load(ordering: .acquiring) == 1 { return }
-            while signal.load(ordering: .acquiring) == 0 {
-                withUnsafeFutex { _ = cpm_futex_wait($0, 0, -1) }
+            if signal.exchange(Self.woken, ordering: .acquiringAndReleasing) == Self.asleep {
+                withUnsafeFutex { _ = cpm_futex_wake($0, 1) }
             }
         }
+
+        /// Most waits are as long as one commit: going to sleep and being woken would take far longer.
+        func wait() {
+            for _ in 0..<Self.spins {
+                if signal.load(ordering: .acquiring) == Self.woken { return }
+                cpm_pause()
+            }
+            let before = signal.compareExchange(
+                expected: Self.spinning, desired: Self.asleep, ordering: .acquiringAndReleasing)
+            if !before.exchanged { return }
+            while signal.load(ordering: .acquiring) != Self.woken {
+                withUnsafeFutex { _ = cpm_futex_wait($0, Self.asleep, -1) }
+            }
+        }
+
+        private static let spinning: UInt32 = 0
+        private static let asleep: UInt32 = 1
+        private static let woken: UInt32 = 2
+        private static let spins = 300
 
         private func withUnsafeFutex(_ body: (UnsafeMutablePointer<UInt32>) -> Void) {
             signal.withUnsafeAddress(body)

@@ -21,10 +21,26 @@ extension NodePointer {
         cpm_prefetch(address + 448)
     }
 
+    /// The first 8 bytes of the heap; there are never fewer.
+    @inline(__always)
+    private var heapWord: UInt64 { UnsafeRawPointer(heap).loadUnaligned(as: UInt64.self) }
+
+    /// The lines behind the heads, for whoever is going to copy the node.
+    @inline(__always)
+    package func prefetchRest() {
+        for line in 8..<16 { cpm_prefetch(address + 64 * line) }
+    }
+
     /// Orders a key against the node's prefix: 0 when the key starts with it.
     @inline(__always)
     func comparePrefix(_ key: KeyBytes) -> Int {
         let length = prefixBytes
+        if length <= 8, key.count >= 8, let start = key.baseAddress {
+            let unused = UInt64(64 - 8 * length)
+            let difference = (start.loadUnaligned(as: UInt64.self) ^ heapWord).byteSwapped >> unused
+            if difference == 0 { return 0 }
+            return memcmp(start, heap, length) < 0 ? -1 : 1
+        }
         let shared = min(length, key.count)
         if shared > 0, let start = key.baseAddress {
             let order = memcmp(start, heap, shared)
@@ -105,7 +121,7 @@ extension NodeSpace {
         }
         if leaf.isCatalog { return LeafPosition(index: index, isFound: true) }
         if index + 1 == count || leaf.heads[index + 1] != head {
-            let order = compareKeys(record(leaf.records[index]).key, key)
+            let order = compareKeys(record(leaf.records[index]).key, key, from: min(prefix + 8, key.count))
             return LeafPosition(index: order < 0 ? index + 1 : index, isFound: order == 0)
         }
         return positionAmongTies(of: key, head: head, in: leaf, from: index)
@@ -173,6 +189,38 @@ extension NodeSpace {
         }
         let position = position(of: key, in: node)
         path.push(node, position.index)
+        return position.isFound
+    }
+
+    /// The first half of ``locate(_:root:path:replaced:)``: finds the leaf, and fetches what the second half and a copy of
+    /// the leaf will read, so that the caller can do something else meanwhile.
+    @inline(__always)
+    package func approach(_ key: KeyBytes, root: NodeReference, path: inout Path) throws(StoreError) {
+        path.depth = 0
+        if root.isNone { return }
+        var node = try self.node(root)
+        while !node.isLeaf {
+            let index = node.childIndex(key)
+            path.push(node, index)
+            node = try self.node(NodeReference(raw: cpm_load8(node.children + index)))
+            node.prefetchHeads()
+            if node.isLeaf { node.prefetchRest() }
+        }
+        path.push(node, 0)
+        let head = keyHead(key, after: node.prefixBytes)
+        let index = node.lowerBound(head, from: 0, count: node.count)
+        if index < node.count, node.heads[index] == head {
+            let address = medium.base + Int(RecordReference(raw: node.records[index]).offset)
+            cpm_prefetch(address)
+        }
+    }
+
+    /// The second half: where in the leaf that was approached the key is, or goes.
+    @inline(__always)
+    package func settle(_ key: KeyBytes, path: inout Path) -> Bool {
+        if path.depth == 0 { return false }
+        let position = position(of: key, in: path.leaf)
+        path.leafIndex = position.index
         return position.isFound
     }
 

@@ -117,7 +117,11 @@ package struct TreeWriter<M: Medium>: ~Copyable {
         if node.header.pointee.stamp == stamp { return node }
         let bytes = node.byteCount
         let copy = pool.allocate(bytes)
-        memcpy(copy.address, node.address, bytes)
+        if node.isLeaf, node.count <= NodeLayout.leafCapacity / 4 {
+            copy.copyLeaf(node)
+        } else {
+            memcpy(copy.address, node.address, bytes)
+        }
         copy.header.pointee.stamp = stamp
         copy.header.pointee.place = 0
         copy.header.pointee.born = 0
@@ -179,6 +183,17 @@ package struct TreeWriter<M: Medium>: ~Copyable {
     @inline(__always)
     func storePairs(_ tree: TreeState) {
         if tree.root != 0 { Self.node(tree.root).header.pointee.pairs = tree.pairs }
+    }
+}
+
+extension NodePointer {
+    /// Copies a leaf of few entries, such as the catalog of a store of few tables, without its unused parts.
+    @inline(__always)
+    fileprivate func copyLeaf(_ other: NodePointer) {
+        memcpy(address, other.address, NodeLayout.headerBytes)
+        memcpy(heads, other.heads, 8 * count)
+        memcpy(records, other.records, 8 * count)
+        memcpy(heap, other.heap, NodeLayout.leafPrefixLimit)
     }
 }
 
