@@ -31,6 +31,9 @@ static inline int cpm_futex_wake(uint32_t *word, int count) {
     return (int)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, (void *)0, (void *)0, 0);
 }
 
+// A thread's name, as debuggers and profilers show it.
+int pthread_setname_np(pthread_t thread, const char *name);
+
 // CLOCK_MONOTONIC in nanoseconds.
 static inline uint64_t cpm_monotonic_nanoseconds(void) {
     struct timespec now;

@@ -22,8 +22,8 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     private let work = Mutex<Void>(())
     /// Held while the store grows.
     private let growing = Mutex<Void>(())
-    private let checkpoints = MaintenanceThread()
-    private let growths = MaintenanceThread()
+    private let checkpoints = MaintenanceThread(name: "pmem-checkpoint")
+    private let growths = MaintenanceThread(name: "pmem-growth")
     /// Chunks below this one have been prepared by ``StoreGrowth/prepare(chunk:)``. The growth thread's.
     private var preparedChunks: Int
 
