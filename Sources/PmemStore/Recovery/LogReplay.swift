@@ -1,4 +1,4 @@
-package import CPmem
+internal import CPmem
 internal import Glibc
 
 /// Replays the commit log into the trees: step 4 of recovery.
@@ -35,7 +35,9 @@ struct LogReplay<M: Medium> {
         throw .corrupted(
             .init(
                 .commitLog, offset: offset,
-                detail: "entry \(writer.pointee.commit + 1) is damaged: entry \(later.commit) at \(later.offset) is whole"))
+                detail:
+                    "entry \(writer.pointee.commit + 1) is damaged: entry \(later.commit) at \(later.offset) is whole"
+            ))
     }
 
     // MARK: Validity
@@ -68,9 +70,9 @@ struct LogReplay<M: Medium> {
         guard value.offset % 64 == 0, value.offset <= storeBytes,
             value.byteCount <= storeBytes - value.offset
         else { return false }
-        let bytes = medium.read(value.offset, Int(value.byteCount))
+        let bytes = unsafe medium.read(value.offset, Int(value.byteCount))
         let seed = Checksum.seed(.largeValue, offset: value.offset)
-        return Checksum.of(bytes, Int(value.byteCount), seed: seed) == value.checksum
+        return unsafe Checksum.of(bytes, Int(value.byteCount), seed: seed) == value.checksum
     }
 
     /// The record at an offset, as far as its lengths keep it within the store.
@@ -78,9 +80,9 @@ struct LogReplay<M: Medium> {
         guard offset % 64 == 0, offset > 0, offset <= storeBytes,
             storeBytes - offset >= UInt64(Record.headerBytes)
         else { return nil }
-        let record = RecordPointer(medium.read(offset, Record.headerBytes))
+        let record = unsafe RecordPointer(medium.read(offset, Record.headerBytes))
         guard UInt64(record.byteCount) <= storeBytes - offset else { return nil }
-        return RecordPointer(medium.read(offset, record.byteCount))
+        return unsafe RecordPointer(medium.read(offset, record.byteCount))
     }
 
     // MARK: Effects
@@ -97,7 +99,7 @@ struct LogReplay<M: Medium> {
 
     private func apply(_ operation: cpm_log_operation) throws(StoreError) {
         let offset = LeafEntry.offset(operation)
-        let record = RecordPointer(medium.read(offset, Record.headerBytes))
+        let record = unsafe RecordPointer(medium.read(offset, Record.headerBytes))
         if LeafEntry.kind(operation) == CPM_OPERATION_DELETE {
             try writer.pointee.replayDelete(operation)
             return
@@ -105,7 +107,7 @@ struct LogReplay<M: Medium> {
         try claim(record, at: offset)
         writer.pointee.raiseEpoch(above: record.epoch)
         if LeafEntry.kind(operation) == CPM_OPERATION_PUT {
-            try writer.pointee.replayPut(operation, key: record.key)
+            try unsafe writer.pointee.replayPut(operation, key: record.key)
             if operation.table == Catalog.namesTable { writer.pointee.raiseNextTable(record) }
         } else {
             try applyRange(operation, record)
@@ -114,15 +116,16 @@ struct LogReplay<M: Medium> {
 
     private func applyRange(_ operation: cpm_log_operation, _ bounds: RecordPointer) throws(StoreError) {
         let isUnbounded = operation.replaced == 1
-        let high = bounds.isExternal ? value(bounds.external) : bounds.inlineValue
-        _ = try writer.pointee.removeRange(
+        let high = unsafe bounds.isExternal ? value(bounds.external) : bounds.inlineValue
+        _ = try unsafe writer.pointee.removeRange(
             low: bounds.key, high: isUnbounded ? nil : high, table: operation.table)
         writer.pointee.set.deaths.append(
             LeafEntry.offset(operation) | Delta.death | (bounds.isExternal ? Delta.external : 0))
     }
 
     private func value(_ value: cpm_external_value) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(start: medium.read(value.offset, Int(value.byteCount)), count: Int(value.byteCount))
+        unsafe UnsafeRawBufferPointer(
+            start: medium.read(value.offset, Int(value.byteCount)), count: Int(value.byteCount))
     }
 
     private func claim(_ record: RecordPointer, at offset: UInt64) throws(StoreError) {
@@ -162,7 +165,7 @@ extension Writer {
     /// A table number that was given out is never given out again.
     mutating func raiseNextTable(_ record: RecordPointer) {
         guard record.inlineBytes >= 4 else { return }
-        let number = record.inlineValue.loadUnaligned(as: UInt32.self)
+        let number = unsafe record.inlineValue.loadUnaligned(as: UInt32.self)
         if number >= nextTable, number < .max { nextTable = number + 1 }
     }
 }

@@ -1,4 +1,4 @@
-package import CPmem
+internal import CPmem
 
 /// The checkpointer's books: which births and deaths no durable checkpoint holds yet, and what follows from them.
 package struct SpaceLedger<M: Medium>: ~Copyable {
@@ -43,7 +43,7 @@ package struct SpaceLedger<M: Medium>: ~Copyable {
             return
         }
         if word & Delta.external != 0 {
-            let extent = RecordPointer(medium.read(offset, Record.headerBytes)).external
+            let extent = unsafe RecordPointer(medium.read(offset, Record.headerBytes)).external
             try live.died(extent.offset)
             release.add(extent.offset, recordOffset: offset, word)
         }

@@ -1,4 +1,4 @@
-package import CPmem
+internal import CPmem
 internal import Glibc
 internal import Synchronization
 
@@ -50,12 +50,12 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
 
     /// Where the writer lives, for transactions.
     @inline(__always)
-    var writerAddress: UnsafeMutablePointer<Writer<M>> { place.address }
+    var writerAddress: UnsafeMutablePointer<Writer<M>> { unsafe place.address }
 
     /// The one writer. For whoever holds the gate.
     package var writer: Writer<M> {
-        @inline(__always) unsafeAddress { UnsafePointer(place.address) }
-        @inline(__always) unsafeMutableAddress { place.address }
+        @inline(__always) unsafeAddress { unsafe UnsafePointer(place.address) }
+        @inline(__always) unsafeMutableAddress { unsafe place.address }
     }
 
     /// Starts background checkpoints and growth. Without, both happen when a writer needs them.
@@ -165,7 +165,9 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
             let required = UInt64(needed) + 4 * UInt64(Space.chunkBytes)
             let left = quotaBytes > size ? quotaBytes - size : 0
             let wanted = min(max(step, required), left) & ~UInt64(Space.chunkBytes - 1)
-            if wanted < min(required, 2 * UInt64(Space.chunkBytes)) || wanted < UInt64(needed) { return false }
+            if wanted < min(required, 2 * UInt64(Space.chunkBytes)) || wanted < UInt64(needed) {
+                return false
+            }
             adopt(try growth.grow(byteCount: wanted))
             return true
         }

@@ -16,18 +16,20 @@ final class MaintenanceThread: @unchecked Sendable {
 
     /// Runs `body` once for each time it was woken; several wakes may become one.
     func start(_ body: @escaping @Sendable () -> Void) {
-        let box = Unmanaged.passRetained(ThreadBody { [self] in loop(body) })
+        let box = unsafe Unmanaged.passRetained(ThreadBody { [self] in loop(body) })
         var thread = pthread_t()
-        let code = pthread_create(&thread, nil, { argument in
-            guard let argument else { return nil }
-            Unmanaged<ThreadBody>.fromOpaque(argument).takeRetainedValue().run()
-            return nil
-        }, box.toOpaque())
+        let code = unsafe pthread_create(
+            &thread, nil,
+            { argument in
+                guard let argument = unsafe argument else { return nil }
+                unsafe Unmanaged<ThreadBody>.fromOpaque(argument).takeRetainedValue().run()
+                return nil
+            }, unsafe box.toOpaque())
         if code == 0 {
             handle = thread
-            pthread_setname_np(thread, name)
+            unsafe pthread_setname_np(thread, name)
         } else {
-            box.release()
+            unsafe box.release()
         }
     }
 
@@ -36,7 +38,7 @@ final class MaintenanceThread: @unchecked Sendable {
             let bits = signal.exchange(0, ordering: .acquiring)
             if bits & Self.end != 0 { return }
             if bits == 0 {
-                signal.withUnsafeAddress { _ = cpm_futex_wait($0, 0, -1) }
+                unsafe signal.withUnsafeAddress { _ = unsafe cpm_futex_wait($0, 0, -1) }
                 continue
             }
             body()
@@ -55,7 +57,7 @@ final class MaintenanceThread: @unchecked Sendable {
 
     private func send(_ bit: UInt32) {
         signal.bitwiseOr(bit, ordering: .releasing)
-        signal.withUnsafeAddress { _ = cpm_futex_wake($0, 1) }
+        unsafe signal.withUnsafeAddress { _ = unsafe cpm_futex_wake($0, 1) }
     }
 
     /// Ends the thread after its current round.

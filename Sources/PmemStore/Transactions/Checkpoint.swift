@@ -33,8 +33,8 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
     }
 
     private var writer: Writer<M> {
-        @inline(__always) unsafeAddress { UnsafePointer(place.address) }
-        @inline(__always) unsafeMutableAddress { place.address }
+        @inline(__always) unsafeAddress { unsafe UnsafePointer(place.address) }
+        @inline(__always) unsafeMutableAddress { unsafe place.address }
     }
 
     /// What a checkpoint saves: a commit and what belongs to it.
@@ -83,7 +83,8 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         gate.enterForMaintenance()
         defer { gate.leave() }
         let isClean = superblock.flags & UInt32(CPM_SUPERBLOCK_CLEAN) != 0
-        let isSame = writer.commit == superblock.commit && ledger.pending.count == 0 && writer.deltas.count == 0
+        let isSame =
+            writer.commit == superblock.commit && ledger.pending.count == 0 && writer.deltas.count == 0
         if isSame && (!isClosing || isClean) { return nil }
         let pin = try readers.pin()
         pinCount += 1
@@ -145,7 +146,9 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
             return offset
         }
         for _ in 0..<SlotSupply.batch {
-            guard let offset = try writer.heap.allocate(sizeClass: SizeClass.node, mayUseReserve: true) else { break }
+            guard let offset = try writer.heap.allocate(sizeClass: SizeClass.node, mayUseReserve: true) else {
+                break
+            }
             slots.add(offset)
         }
         guard let slot = slots.take() else {
@@ -170,7 +173,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
             let end = min(index + 4096, pending.count)
             while index < end {
                 let chunk = ChunkMap.index(Delta.offset(pending[index]))
-                if map[chunk].pointee.kind >= Chunk.slab { try writer.heap.loadBusy(chunk) }
+                if unsafe map[chunk].pointee.kind >= Chunk.slab { try writer.heap.loadBusy(chunk) }
                 index += 1
             }
         }
@@ -187,9 +190,10 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         next.logPosition = cut.logPosition
         next.nextTable = cut.nextTable
         next.segmentCount = UInt32(table.segments.count)
-        next.byteCount = table.segments.last.map {
-            UInt64($0.firstChunk + $0.chunkCount) << Space.chunkShift
-        } ?? 0
+        next.byteCount =
+            table.segments.last.map {
+                UInt64($0.firstChunk + $0.chunkCount) << Space.chunkShift
+            } ?? 0
         next.tableBlockCount = UInt32(table.blockCount)
         next.flags = isClosing ? UInt32(CPM_SUPERBLOCK_CLEAN) : 0
         next.replayNanoseconds = writer.pace.replayNanoseconds
@@ -198,9 +202,9 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
 
     private func write(_ next: cpm_superblock) {
         let bytes = Superblock(fields: next, copyBits: table.copyBits).encoded()
-        bytes.withUnsafeBytes { buffer in
+        unsafe bytes.withUnsafeBytes { buffer in
             guard let start = buffer.baseAddress else { return }
-            medium.copyIn(Superblock.offset(generation: next.generation), start, buffer.count)
+            unsafe medium.copyIn(Superblock.offset(generation: next.generation), start, buffer.count)
         }
     }
 

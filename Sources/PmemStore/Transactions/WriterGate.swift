@@ -37,7 +37,7 @@ package final class WriterGate: Sendable {
                 return
             }
             if signal.exchange(Self.woken, ordering: .acquiringAndReleasing) == Self.asleep {
-                withUnsafeFutex { _ = cpm_futex_wake($0, 1) }
+                unsafe withUnsafeFutex { _ = unsafe cpm_futex_wake($0, 1) }
             }
         }
 
@@ -51,7 +51,7 @@ package final class WriterGate: Sendable {
                 expected: Self.spinning, desired: Self.asleep, ordering: .acquiringAndReleasing)
             if !before.exchanged { return }
             while signal.load(ordering: .acquiring) != Self.woken {
-                withUnsafeFutex { _ = cpm_futex_wait($0, Self.asleep, -1) }
+                unsafe withUnsafeFutex { _ = unsafe cpm_futex_wait($0, Self.asleep, -1) }
             }
         }
 
@@ -61,7 +61,7 @@ package final class WriterGate: Sendable {
         private static let spins = 300
 
         private func withUnsafeFutex(_ body: (UnsafeMutablePointer<UInt32>) -> Void) {
-            signal.withUnsafeAddress(body)
+            unsafe signal.withUnsafeAddress(body)
         }
     }
 
@@ -177,8 +177,8 @@ package final class WriterGate: Sendable {
 extension Atomic where Value == UInt32 {
     /// The word's address, for the futex call. It stays valid as long as the atomic's owner lives.
     func withUnsafeAddress(_ body: (UnsafeMutablePointer<UInt32>) -> Void) {
-        withUnsafePointer(to: self) { pointer in
-            body(UnsafeMutableRawPointer(mutating: pointer).assumingMemoryBound(to: UInt32.self))
+        unsafe withUnsafePointer(to: self) { pointer in
+            unsafe body(UnsafeMutableRawPointer(mutating: pointer).assumingMemoryBound(to: UInt32.self))
         }
     }
 }
