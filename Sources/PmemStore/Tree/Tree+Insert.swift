@@ -29,7 +29,7 @@ extension TreeWriter {
         } else {
             try splitLeaf(leaf, inserting: key, reference, tree: &tree)
         }
-        tree.pairs += 1
+        tree.pairs &+= 1
         storePairs(tree)
     }
 
