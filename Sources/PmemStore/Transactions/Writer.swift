@@ -345,6 +345,8 @@ package struct Writer<M: Medium>: ~Copyable {
                 return .failure(error)
             }
         }
+        // The transaction may go on without this value: nothing else would ever set its extent free.
+        if case .failure = result { takeBack(offset) }
         return try result.get()
     }
 
@@ -353,7 +355,13 @@ package struct Writer<M: Medium>: ~Copyable {
         key: KeyBytes, byteCount: Int, _ body: (UnsafeMutableRawBufferPointer) throws -> Int
     ) throws -> WrittenRecord {
         let offset = try allocate(max(byteCount, 1))
-        let built = try medium.construct(offset, byteCount, site: #line, body)
+        let built: Int
+        do {
+            built = try medium.construct(offset, byteCount, site: #line, body)
+        } catch {
+            takeBack(offset)
+            throw error
+        }
         precondition(built >= 0 && built <= byteCount, "a value was built beyond its room")
         let value = UnsafeRawBufferPointer(start: medium.read(offset, built), count: built)
         if Self.isSameSlot(max(byteCount, 1), max(built, 1)) {
@@ -362,11 +370,14 @@ package struct Writer<M: Medium>: ~Copyable {
             return try writeDescriptor(key: key, offset: offset, byteCount: built, checksum: checksum)
         }
         // Replay tells a slot's class by the length of what lies in it: a value that turned out short moves.
-        defer {
-            set.births.remove(offset)
-            giveBack(offset)
-        }
+        defer { takeBack(offset) }
         return try writeRecord(key: key, value: value)
+    }
+
+    /// The transaction gives up a slot or run of its own, and goes on.
+    private mutating func takeBack(_ offset: UInt64) {
+        set.births.remove(offset)
+        giveBack(offset)
     }
 
     private static func isSameSlot(_ left: Int, _ right: Int) -> Bool {
