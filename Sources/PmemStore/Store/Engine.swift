@@ -81,7 +81,6 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
 
     private func checkpointWithinWork(isClosing: Bool) throws(StoreError) -> Bool {
         do throws(StoreError) {
-            if writer.poisonReason != nil { return false }
             return try checkpointer.checkpoint(isClosing: isClosing)
         } catch .commit(.full(let quota, let needed)) {
             throw .commit(.full(quotaBytes: quota, neededBytes: needed))
@@ -96,7 +95,13 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     private func maintain(wantsGrowth: Bool) {
         // What fails here fails again, with an error, when a writer needs it.
         if wantsGrowth { _ = try? grow(atLeast: 0) }
-        if writer.pace.isDue || writer.log.usedBytes > writer.log.capacity / 4 { _ = try? checkpoint() }
+        if isCheckpointDue { _ = try? checkpoint() }
+    }
+
+    private var isCheckpointDue: Bool {
+        gate.enterForMaintenance()
+        defer { gate.leave() }
+        return writer.pace.isDue || writer.log.usedBytes > writer.log.capacity / 4
     }
 
     // MARK: WriterMaintenance
@@ -155,10 +160,10 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     private func adopt(_ segment: GrownSegment) {
         gate.enterForMaintenance()
         defer { gate.leave() }
-        checkpointer.table.add(
+        checkpointer.add(
             ChunkTableSegment(
                 firstChunk: segment.firstChunk, chunkCount: segment.chunkCount,
-                tableOffset: segment.tableOffset, firstBlock: checkpointer.table.blockCount))
+                tableOffset: segment.tableOffset, firstBlock: 0))
         writer.heap.addChunks(
             first: segment.firstChunk, count: segment.chunkCount, reservedBytes: segment.reservedBytes)
     }

@@ -11,7 +11,9 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
     let readers: ReaderTable
     let map: ChunkMap
     private var live: LiveMap<M>
-    package var table: ChunkTable
+    private var table: ChunkTable
+    /// Segments that the table does not know yet. Changes under the write gate.
+    private var grown: [ChunkTableSegment] = []
     private var release: SpaceRelease<M>
     /// The newest durable superblock.
     package private(set) var superblock: cpm_superblock
@@ -63,6 +65,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         // 2. Write dirty nodes to fresh slots, then the allocation state to the copies that do not count.
         let root = try writeNodes(cut)
         try applyDeltas(cut)
+        adoptGrownSegments()
         let changed = live.save(epoch: cut.epoch)
         table.save(medium, map: map, changed: changed, generation: UInt64(cut.epoch))
         // 3. Fence: everything the new superblock names is durable before it is.
@@ -86,6 +89,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         gate.enterForMaintenance()
         defer { gate.leave() }
         let isClean = superblock.flags & UInt32(CPM_SUPERBLOCK_CLEAN) != 0
+        if writer.poisonReason != nil { return nil }
         let isSame = writer.commit == superblock.commit && pending.isEmpty && writer.deltas.count == 0
         if isSame && (!isClosing || isClean) { return nil }
         let pin = try readers.pin()
@@ -185,6 +189,16 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         // Nodes that died while they were being written are dead in the next checkpoint, not in this one.
         pending += release.lateDeaths
         release.lateDeaths = []
+    }
+
+    /// The store grows while a checkpoint runs, and the checkpoint may have taken slots in what was added.
+    package func add(_ segment: ChunkTableSegment) { grown.append(segment) }
+
+    private func adoptGrownSegments() {
+        gate.enterForMaintenance()
+        defer { gate.leave() }
+        for segment in grown { table.add(segment) }
+        grown = []
     }
 
     /// A chunk's two bitmaps part company here: the writer's must be in memory before the saved one changes.
