@@ -162,6 +162,8 @@ public struct WriteTransaction: ~Copyable, ~Escapable, ReadableTransaction {
         from lower: [UInt8]? = nil, to upper: [UInt8]? = nil, in table: Table = .main
     ) throws(StoreError) -> Int {
         let low = lower ?? []
+        let longest = max(low.count, upper?.count ?? 0)
+        if longest > Record.keyLimit { throw Self.keyTooLong(longest) }
         return try low.withStoreBytes { (low: UnsafeRawBufferPointer) throws(StoreError) in
             guard let upper else { return try writer.deleteRange(low: low, high: nil, table: table.number) }
             return try upper.withStoreBytes { (high: UnsafeRawBufferPointer) throws(StoreError) in

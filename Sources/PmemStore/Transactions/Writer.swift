@@ -34,6 +34,8 @@ package struct Writer<M: Medium>: ~Copyable {
     private var table: UInt32 = .max
     private var tree = TreeState.empty
     private var isTreeChanged = false
+    /// Set while a delete writes: deletes work in a full store.
+    private var mayUseReserve = false
     private let scratch: UnsafeMutableRawPointer
 
     package init(
@@ -147,6 +149,8 @@ package struct Writer<M: Medium>: ~Copyable {
     /// Removes all keys from `low` up to, not including, `high` (nil: to the end). Returns how many there were.
     package mutating func deleteRange(low: KeyBytes, high: KeyBytes?, table wanted: UInt32) throws(StoreError) -> Int {
         try applyDeferred()
+        mayUseReserve = true
+        defer { mayUseReserve = false }
         let bounds = try writeRecord(key: low, value: high ?? KeyBytes(start: nil, count: 0))
         let removed = try removeRange(low: low, high: high, table: wanted)
         set.deaths.append(bounds.offset | Delta.death | (bounds.isExternal ? Delta.external : 0))
@@ -404,9 +408,9 @@ package struct Writer<M: Medium>: ~Copyable {
         while true {
             let offset: UInt64?
             if let sizeClass = SizeClass.index(for: byteCount) {
-                offset = try heap.allocate(sizeClass: sizeClass)
+                offset = try heap.allocate(sizeClass: sizeClass, mayUseReserve: mayUseReserve)
             } else {
-                offset = heap.allocateRun(byteCount)
+                offset = heap.allocateRun(byteCount, mayUseReserve: mayUseReserve)
             }
             if let offset {
                 set.births.append(offset)
