@@ -50,8 +50,12 @@ package struct ChunkTable: Sendable {
         return bits
     }
 
+    /// Enters a segment behind the others; its blocks follow theirs.
     package mutating func add(_ segment: ChunkTableSegment) {
-        segments.append(segment)
+        segments.append(
+            ChunkTableSegment(
+                firstChunk: segment.firstChunk, chunkCount: segment.chunkCount,
+                tableOffset: segment.tableOffset, firstBlock: blockCount))
         copies += [UInt8](repeating: 0, count: segment.blockCount)
         isWritten += [Bool](repeating: false, count: segment.blockCount)
     }
@@ -133,7 +137,7 @@ package struct ChunkTable: Sendable {
             unsafe bytes.storeBytes(of: generation, toByteOffset: 16, as: UInt64.self)
             unsafe bytes.storeBytes(of: place, toByteOffset: 24, as: UInt64.self)
             for index in 0..<count {
-                let descriptor = unsafe Self.descriptor(map[first + index].pointee)
+                let descriptor = unsafe Self.descriptor(map[first + index])
                 unsafe bytes.storeBytes(of: descriptor, toByteOffset: 64 + 8 * index, as: UInt64.self)
             }
             let checksum = unsafe Checksum.of(
@@ -143,14 +147,15 @@ package struct ChunkTable: Sendable {
         }
     }
 
-    private static func descriptor(_ chunk: Chunk) -> UInt64 {
-        switch chunk.savedKind {
+    /// Reads the checkpointer's fields only: the writer is at work on the others.
+    private static func descriptor(_ chunk: UnsafeMutablePointer<Chunk>) -> UInt64 {
+        switch unsafe chunk.pointee.savedKind {
         case Chunk.free, Chunk.reserved: return 0
-        case Chunk.run: return UInt64(Chunk.run) | UInt64(chunk.runLength) << 32
+        case Chunk.run: return unsafe UInt64(Chunk.run) | UInt64(chunk.pointee.runLength) << 32
         case Chunk.runBody: return UInt64(Chunk.runBody)
         default:
-            return UInt64(chunk.savedKind) | UInt64(chunk.copy) << 8 | UInt64(chunk.liveSlots) << 16
-                | UInt64(chunk.bitmapChecksum) << 32
+            return unsafe UInt64(chunk.pointee.savedKind) | UInt64(chunk.pointee.copy) << 8
+                | UInt64(chunk.pointee.liveSlots) << 16 | UInt64(chunk.pointee.bitmapChecksum) << 32
         }
     }
 }

@@ -91,7 +91,6 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
 
     private func checkpointWithinWork(isClosing: Bool) throws(StoreError) -> Bool {
         do throws(StoreError) {
-            if writer.poisonReason != nil { return false }
             return try checkpointer.checkpoint(isClosing: isClosing)
         } catch .commit(.full(let quota, let needed)) {
             throw .commit(.full(quotaBytes: quota, neededBytes: needed))
@@ -105,15 +104,29 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
 
     /// What fails here fails again, with an error, when a writer needs it.
     private func checkpointInBackground() {
-        if writer.pace.isDue || writer.log.usedBytes > writer.log.capacity / 4 { _ = try? checkpoint() }
+        if isCheckpointDue { _ = try? checkpoint() }
+    }
+
+    private var isCheckpointDue: Bool {
+        gate.enterForMaintenance()
+        defer { gate.leave() }
+        return writer.pace.isDue || writer.log.usedBytes > writer.log.capacity / 4
     }
 
     private func growInBackground() {
-        if writer.heap.isLow { _ = try? grow(atLeast: 0) }
-        while preparedChunks < writer.heap.chunkCount, !writer.heap.isLow, !growths.isEnding {
+        while !growths.isEnding {
+            let (isLow, chunks) = spaceState()
+            if isLow, (try? grow(atLeast: 0)) ?? false { continue }
+            if preparedChunks >= chunks { return }
             growth?.prepare(chunk: preparedChunks)
             preparedChunks += 1
         }
+    }
+
+    private func spaceState() -> (isLow: Bool, chunks: Int) {
+        gate.enterForMaintenance()
+        defer { gate.leave() }
+        return (writer.heap.isLow, writer.heap.chunkCount)
     }
 
     // MARK: WriterMaintenance
@@ -176,10 +189,10 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     private func adopt(_ segment: GrownSegment) {
         gate.enterForMaintenance()
         defer { gate.leave() }
-        checkpointer.table.add(
+        checkpointer.add(
             ChunkTableSegment(
                 firstChunk: segment.firstChunk, chunkCount: segment.chunkCount,
-                tableOffset: segment.tableOffset, firstBlock: checkpointer.table.blockCount))
+                tableOffset: segment.tableOffset, firstBlock: 0))
         writer.heap.addChunks(
             first: segment.firstChunk, count: segment.chunkCount, reservedBytes: segment.reservedBytes)
     }

@@ -81,6 +81,7 @@ public final class Store: Sendable {
 
     deinit {
         if !isClosed.load(ordering: .acquiring) { finishClosing() }
+        engine.deallocate()
     }
 
     // MARK: Transactions
@@ -145,8 +146,9 @@ public final class Store: Sendable {
 
     @inline(__always)
     func pin() throws(StoreError) -> ReaderTable.Pin {
+        // The reader table outlives close(), so that a late reader can ask. Pin first, as close() looks at pins last.
         let pin = try engine.readers.pin()
-        if isClosed.load(ordering: .acquiring) {
+        if isClosed.load(ordering: .sequentiallyConsistent) {
             engine.readers.unpin(pin)
             throw .transaction(.closed)
         }
@@ -205,7 +207,6 @@ public final class Store: Sendable {
         // A store that cannot be saved is recovered from its log when it is opened next.
         _ = try? engine.checkpoint(isClosing: true)
         directory.close()
-        engine.deallocate()
         isClosed.store(true, ordering: .releasing)
     }
 

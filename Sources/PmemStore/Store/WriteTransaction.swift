@@ -164,12 +164,14 @@ internal import CPmem
         from lower: [UInt8]? = nil, to upper: [UInt8]? = nil, in table: Table = .main
     ) throws(StoreError) -> Int {
         let low = lower ?? []
-        return try unsafe low.withStoreBytes { (low: UnsafeRawBufferPointer) throws(StoreError) in
+        let longest = max(low.count, upper?.count ?? 0)
+        if longest > Record.keyLimit { throw Self.keyTooLong(longest) }
+        return unsafe try low.withStoreBytes { (low: UnsafeRawBufferPointer) throws(StoreError) in
             guard let upper else {
-                return try unsafe writer.deleteRange(low: low, high: nil, table: table.number)
+                return unsafe try writer.deleteRange(low: low, high: nil, table: table.number)
             }
-            return try unsafe upper.withStoreBytes { (high: UnsafeRawBufferPointer) throws(StoreError) in
-                try unsafe writer.deleteRange(low: low, high: high, table: table.number)
+            return unsafe try upper.withStoreBytes { (high: UnsafeRawBufferPointer) throws(StoreError) in
+                unsafe try writer.deleteRange(low: low, high: high, table: table.number)
             }
         }
     }

@@ -10,7 +10,9 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
     let gate: WriterGate
     let readers: ReaderTable
     let map: ChunkMap
-    package var table: ChunkTable
+    private var table: ChunkTable
+    /// Segments that the table does not know yet. Changes under the write gate.
+    private var grown: [ChunkTableSegment] = []
     private var ledger: SpaceLedger<M>
     /// The newest durable superblock.
     package private(set) var superblock: cpm_superblock
@@ -60,6 +62,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         let root = try writeNodes(cut)
         try loadBusyBitmaps()
         try ledger.apply()
+        adoptGrownSegments()
         let changed = ledger.live.save(epoch: cut.epoch)
         table.save(medium, map: map, changed: changed, generation: UInt64(cut.epoch))
         // 3. Fence: everything the new superblock names is durable before it is.
@@ -83,6 +86,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         gate.enterForMaintenance()
         defer { gate.leave() }
         let isClean = superblock.flags & UInt32(CPM_SUPERBLOCK_CLEAN) != 0
+        if writer.poisonReason != nil { return nil }
         let isSame =
             writer.commit == superblock.commit && ledger.pending.count == 0 && writer.deltas.count == 0
         if isSame && (!isClosing || isClean) { return nil }
@@ -161,6 +165,16 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         gate.enterForMaintenance()
         defer { gate.leave() }
         while let slot = slots.take() { writer.giveBack(slot) }
+    }
+
+    /// The store grows while a checkpoint runs, and the checkpoint may have taken slots in what was added.
+    package func add(_ segment: ChunkTableSegment) { grown.append(segment) }
+
+    private func adoptGrownSegments() {
+        gate.enterForMaintenance()
+        defer { gate.leave() }
+        for segment in grown { table.add(segment) }
+        grown = []
     }
 
     /// A chunk's two bitmaps part company here: the writer's must be in memory before the saved one changes.

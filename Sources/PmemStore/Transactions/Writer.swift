@@ -34,6 +34,8 @@ internal import Glibc
     private var table: UInt32 = .max
     private var tree = TreeState.empty
     private var isTreeChanged = false
+    /// Set while a delete writes: deletes work in a full store.
+    private var mayUseReserve = false
     private let scratch: UnsafeMutableRawPointer
 
     package init(
@@ -161,8 +163,10 @@ internal import Glibc
         -> Int
     {
         try applyDeferred()
-        let bounds = try unsafe writeRecord(key: low, value: high ?? KeyBytes(start: nil, count: 0))
-        let removed = try unsafe removeRange(low: low, high: high, table: wanted)
+        mayUseReserve = true
+        defer { mayUseReserve = false }
+        let bounds = unsafe try writeRecord(key: low, value: high ?? KeyBytes(start: nil, count: 0))
+        let removed = unsafe try removeRange(low: low, high: high, table: wanted)
         set.deaths.append(bounds.offset | Delta.death | (bounds.isExternal ? Delta.external : 0))
         unsafe set.append(
             cpm_log_operation(
@@ -369,6 +373,8 @@ internal import Glibc
                 return .failure(error)
             }
         }
+        // The transaction may go on without this value: nothing else would ever set its extent free.
+        if case .failure = result { takeBack(offset) }
         return try result.get()
     }
 
@@ -377,7 +383,13 @@ internal import Glibc
         key: KeyBytes, byteCount: Int, _ body: (UnsafeMutableRawBufferPointer) throws -> Int
     ) throws -> WrittenRecord {
         let offset = try allocate(max(byteCount, 1))
-        let built = try unsafe medium.construct(offset, byteCount, site: #line, body)
+        let built: Int
+        do {
+            built = unsafe try medium.construct(offset, byteCount, site: #line, body)
+        } catch {
+            takeBack(offset)
+            throw error
+        }
         precondition(built >= 0 && built <= byteCount, "a value was built beyond its room")
         let value = unsafe UnsafeRawBufferPointer(start: medium.read(offset, built), count: built)
         if Self.isSameSlot(max(byteCount, 1), max(built, 1)) {
@@ -386,11 +398,14 @@ internal import Glibc
             return try unsafe writeDescriptor(key: key, offset: offset, byteCount: built, checksum: checksum)
         }
         // Replay tells a slot's class by the length of what lies in it: a value that turned out short moves.
-        defer {
-            set.births.remove(offset)
-            giveBack(offset)
-        }
-        return try unsafe writeRecord(key: key, value: value)
+        defer { takeBack(offset) }
+        return unsafe try writeRecord(key: key, value: value)
+    }
+
+    /// The transaction gives up a slot or run of its own, and goes on.
+    private mutating func takeBack(_ offset: UInt64) {
+        set.births.remove(offset)
+        giveBack(offset)
     }
 
     private static func isSameSlot(_ left: Int, _ right: Int) -> Bool {
@@ -417,9 +432,9 @@ internal import Glibc
         while true {
             let offset: UInt64?
             if let sizeClass = SizeClass.index(for: byteCount) {
-                offset = try heap.allocate(sizeClass: sizeClass)
+                offset = try heap.allocate(sizeClass: sizeClass, mayUseReserve: mayUseReserve)
             } else {
-                offset = heap.allocateRun(byteCount)
+                offset = heap.allocateRun(byteCount, mayUseReserve: mayUseReserve)
             }
             if let offset {
                 set.births.append(offset)

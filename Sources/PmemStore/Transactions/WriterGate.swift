@@ -18,6 +18,22 @@ package final class WriterGate: Sendable {
         var isLent = false
         var isBorrowed = false
         var lender: Waiter?
+
+        mutating func takeMaintenance() -> Waiter? {
+            guard let index = waiting[first...].firstIndex(where: { $0.isMaintenance }) else { return nil }
+            return waiting.remove(at: index)
+        }
+
+        /// The next in line; forgets those before it in time, also when the line is never empty.
+        mutating func takeFirst() -> Waiter {
+            let waiter = waiting[first]
+            first += 1
+            if first == waiting.count || first >= 64 && first * 2 > waiting.count {
+                waiting.removeFirst(first)
+                first = 0
+            }
+            return waiter
+        }
     }
 
     /// Somebody in line: a thread on a futex, or an asynchronous task.
@@ -123,6 +139,8 @@ package final class WriterGate: Sendable {
     private func leaveSlowly() {
         let next: Waiter? = line.withLock { line in
             if line.isBorrowed {
+                // Others of the checkpointer's kind may wait for what the lender waits for.
+                if line.lender == nil, let next = line.takeMaintenance() { return next }
                 line.isBorrowed = false
                 let lender = line.lender
                 line.lender = nil
@@ -138,13 +156,8 @@ package final class WriterGate: Sendable {
             word.store(0, ordering: .releasing)
             return nil
         }
-        let waiter = line.waiting[line.first]
-        line.first += 1
-        if line.first == line.waiting.count {
-            line.waiting.removeAll(keepingCapacity: true)
-            line.first = 0
-            word.store(1, ordering: .relaxed)
-        }
+        let waiter = line.takeFirst()
+        if line.waiting.isEmpty { word.store(1, ordering: .relaxed) }
         return waiter
     }
 
@@ -153,10 +166,9 @@ package final class WriterGate: Sendable {
         let borrower: Waiter? = line.withLock { line in
             line.isLent = true
             word.store(2, ordering: .relaxed)
-            guard let index = line.waiting[line.first...].firstIndex(where: { $0.isMaintenance })
-            else { return nil }
+            guard let next = line.takeMaintenance() else { return nil }
             line.isBorrowed = true
-            return line.waiting.remove(at: index)
+            return next
         }
         borrower?.wake()
     }

@@ -31,7 +31,7 @@ extension TreeWriter {
         } else {
             try unsafe splitLeaf(leaf, inserting: key, reference, tree: &tree)
         }
-        tree.pairs += 1
+        tree.pairs &+= 1
         storePairs(tree)
     }
 

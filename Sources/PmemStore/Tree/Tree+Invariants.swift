@@ -51,8 +51,8 @@ package struct TreeCheck<M: Medium> {
         for index in 0..<node.count {
             let own = index == 0 ? low : node.separator(index)
             let next = index + 1 < node.count ? node.separator(index + 1) : high
-            if let own, let next, !own.lexicographicallyPrecedes(next) { fail(3, "separators do not ascend") }
-            try unsafe visit(
+            if let own, let next, !precedes(own, next) { fail(3, "separators do not ascend") }
+            unsafe try visit(
                 NodeReference(raw: cpm_load8(node.children + index)), level: level - 1, low: own, high: next)
         }
     }
@@ -60,17 +60,23 @@ package struct TreeCheck<M: Medium> {
     private mutating func checkLeaf(_ leaf: NodePointer, low: [UInt8]?, high: [UInt8]?) {
         for index in 0..<leaf.count {
             let key = unsafe [UInt8](space.record(leaf.records[index]).key)
-            if let previousKey, !previousKey.lexicographicallyPrecedes(key) { fail(2, "keys do not ascend") }
-            if let low, key.lexicographicallyPrecedes(low) { fail(3, "key below its separator") }
-            if let high, !key.lexicographicallyPrecedes(high) {
-                fail(3, "key at or above the next separator")
+            if let previousKey, !precedes(previousKey, key) { fail(2, "keys do not ascend") }
+            if let low, precedes(key, low) { fail(3, "key below its separator") }
+            if let high, !precedes(key, high) { fail(3, "key at or above the next separator") }
+            if unsafe key.withUnsafeBytes({ unsafe leaf.comparePrefix($0) }) != 0 {
+                fail(4, "key without the leaf's prefix")
             }
-            if unsafe !key.starts(with: leaf.prefix) { fail(4, "key without the leaf's prefix") }
             let head = unsafe key.withUnsafeBytes { unsafe keyHead($0, after: leaf.prefixBytes) }
             if unsafe head != leaf.heads[index] { fail(5, "head differs from the key") }
             previousKey = key
             pairs += 1
             unsafe records.append(leaf.records[index])
+        }
+    }
+
+    private func precedes(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+        unsafe left.withUnsafeBytes { left in
+            unsafe right.withUnsafeBytes { unsafe compareKeys(left, $0) < 0 }
         }
     }
 
