@@ -125,12 +125,21 @@ package struct CommitLog<M: Medium>: ~Copyable {
         scratch = .allocate(byteCount: bytes, alignment: 64)
     }
 
-    /// Makes the line at the tail invalid, so that nothing a crash has left there can ever be taken for an entry.
+    /// Makes invalid what a crash may have left behind the tail, so that it can never be taken for an entry.
+    ///
+    /// The one transaction under way began at the tail; where it needed a pad, its entry stands at the ring's start,
+    /// and the pad may be missing. Lines that belong to the log are left alone: a full ring's tail is its head.
     package func neutralizeTail() {
+        if usedBytes < capacity { clearLine(tail % capacity) }
+        let lap = tail - tail % capacity + capacity
+        if lap - head < capacity { clearLine(0) }
+    }
+
+    private func clearLine(_ place: UInt64) {
         withUnsafeTemporaryAllocation(byteCount: 64, alignment: 64) { line in
             guard let bytes = line.baseAddress else { return }
             memset(bytes, 0, 64)
-            medium.copyIn(start + tail % capacity, bytes, 64)
+            medium.copyIn(start + place, bytes, 64)
         }
     }
 }

@@ -29,7 +29,7 @@ extension TreeWriter {
         } else {
             try splitLeaf(leaf, inserting: key, reference, tree: &tree)
         }
-        tree.pairs += 1
+        if !tree.isCatalog { tree.pairs += 1 }
         storePairs(tree)
     }
 
@@ -37,7 +37,7 @@ extension TreeWriter {
         let leaf = makeNode(level: 0, isCatalog: tree.isCatalog)
         leaf.insertEntry(keyHead(key, after: 0), reference, at: 0)
         tree.root = NodeReference(leaf).raw
-        tree.pairs = 1
+        tree.pairs = tree.isCatalog ? 0 : 1
         storePairs(tree)
     }
 
