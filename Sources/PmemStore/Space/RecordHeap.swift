@@ -217,7 +217,8 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         }
         guard let slot = ChunkMap.slot(chunk, offset) else { throw damaged(index, "no slot at \(offset)") }
         try loadBusy(index)
-        guard let words = chunk.pointee.busyWords else { return }
+        guard let words = chunk.pointee.busyWords, words[slot >> 6] >> UInt64(slot & 63) & 1 == 1
+        else { throw damaged(index, "slot at \(offset) is free already") }
         words[slot >> 6] &= ~(1 << UInt64(slot & 63))
         chunk.pointee.freeSlots += 1
         if chunk.pointee.hint > UInt32(slot >> 6) { chunk.pointee.hint = UInt32(slot >> 6) }
