@@ -127,12 +127,21 @@ internal import Glibc
         unsafe scratch = .allocate(byteCount: bytes, alignment: 64)
     }
 
-    /// Makes the line at the tail invalid, so that nothing a crash has left there can ever be taken for an entry.
+    /// Makes invalid what a crash may have left behind the tail, so that it can never be taken for an entry.
+    ///
+    /// The one transaction under way began at the tail; where it needed a pad, its entry stands at the ring's start,
+    /// and the pad may be missing. Lines that belong to the log are left alone: a full ring's tail is its head.
     package func neutralizeTail() {
+        if usedBytes < capacity { clearLine(tail % capacity) }
+        let lap = tail - tail % capacity + capacity
+        if lap - head < capacity { clearLine(0) }
+    }
+
+    private func clearLine(_ place: UInt64) {
         unsafe withUnsafeTemporaryAllocation(byteCount: 64, alignment: 64) { line in
             guard let bytes = line.baseAddress else { return }
             unsafe memset(bytes, 0, 64)
-            unsafe medium.copyIn(start + tail % capacity, bytes, 64)
+            unsafe medium.copyIn(start + place, bytes, 64)
         }
     }
 }

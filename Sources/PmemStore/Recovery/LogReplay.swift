@@ -8,24 +8,32 @@ struct LogReplay<M: Medium> {
 
     private var medium: M { writer.pointee.medium }
 
-    /// Applies every valid entry behind the superblock's commit and returns the number of operations.
-    func run(from superblock: Superblock) throws(StoreError) -> UInt64 {
+    /// What a replay has found.
+    struct Outcome {
+        var operations: UInt64 = 0
+        /// The newest entry and the position at which it, or the pad before it, begins.
+        var last: (position: UInt64, entry: LogEntryView)?
+    }
+
+    /// Applies every valid entry behind the superblock's commit.
+    func run(from superblock: Superblock) throws(StoreError) -> Outcome {
         let fields = superblock.fields
         let reader = LogReader(
             medium: medium, start: fields.logOffset, capacity: fields.logBytes, salt: fields.salt,
             limit: storeBytes)
         writer.pointee.trees.protect()
         var position = fields.logPosition
-        var operations: UInt64 = 0
+        var outcome = Outcome()
         while let entry = reader.entry(at: position, commit: writer.pointee.commit + 1), isComplete(entry) {
             try apply(entry)
-            operations += UInt64(entry.operationCount)
+            outcome.operations += UInt64(entry.operationCount)
+            outcome.last = (position, entry)
             position = entry.end
         }
         try checkTail(reader, position: position)
         writer.pointee.log.setTail(position)
-        try writer.pointee.finishReplay(operations: operations)
-        return operations
+        try writer.pointee.finishReplay(operations: outcome.operations)
+        return outcome
     }
 
     /// Commits are serial, so nothing valid can lie behind a torn entry; where something does, data were damaged.
@@ -38,6 +46,31 @@ struct LogReplay<M: Medium> {
                 detail:
                     "entry \(writer.pointee.commit + 1) is damaged: entry \(later.commit) at \(later.offset) is whole"
             ))
+    }
+
+    // MARK: Durability
+
+    /// Starts the write-back of the newest entry and of everything that it names.
+    ///
+    /// After a mere kill of the process, what was stored last can be read though no fence has ever covered it. Commits
+    /// are serial, so that this can only be the newest entry; what follows it must not outlive it at a power cut.
+    func flush(_ last: (position: UInt64, entry: LogEntryView)) {
+        let log = (start: writer.pointee.log.start, capacity: writer.pointee.log.capacity)
+        let place = last.position % log.capacity
+        let beyond = place + (last.entry.end - last.position)
+        medium.flush(log.start + place, Int(min(beyond, log.capacity) - place))
+        if beyond > log.capacity { medium.flush(log.start, Int(beyond - log.capacity)) }
+        if let spill = last.entry.spill { medium.flush(spill.offset, Int(spill.byteCount)) }
+        for index in 0..<last.entry.operationCount {
+            let operation = last.entry.operation(index)
+            if LeafEntry.kind(operation) != CPM_OPERATION_DELETE { flushRecord(at: LeafEntry.offset(operation)) }
+        }
+    }
+
+    private func flushRecord(at offset: UInt64) {
+        guard let record = record(at: offset) else { return }
+        medium.flush(offset, record.byteCount)
+        if record.isExternal { medium.flush(record.external.offset, Int(record.external.byteCount)) }
     }
 
     // MARK: Validity

@@ -3,8 +3,8 @@ internal import Glibc
 
 /// Brings a store from what a crash, or a clean close, has left on the medium to its newest durable commit.
 ///
-/// Until step 5 nothing is written: a store that is refused is left as it was. What step 5 writes is one line, so a
-/// crash in the middle of recovery finds the same state again.
+/// Until step 5 nothing is written: a store that is refused is left as it was. Step 5 writes two lines that no entry lies
+/// in, so a crash in the middle of recovery finds the same state again.
 package struct Recovery<M: Medium> {
     let medium: M
     /// The segments' places, in order.
@@ -45,18 +45,22 @@ package struct Recovery<M: Medium> {
             superblock, heap: heap, verified: verified, options: options, readers: readers)
         // 4. The commits behind it, in order, exactly as commit step 5 applies them.
         let begun = cpm_monotonic_nanoseconds()
-        let replay = try LogReplay(writer: writer, storeBytes: storeBytes).run(from: superblock)
+        let replay = LogReplay(writer: writer, storeBytes: storeBytes)
+        let replayed = try replay.run(from: superblock)
         let nanoseconds = cpm_monotonic_nanoseconds() - begun
-        // 5. Whatever lies at the tail can never be taken for an entry again.
+        // 5. What was found is durable, also when only the process was killed before its fence; and whatever lies at
+        //    the tail can never be taken for an entry again.
+        medium.flush(superblock.fields.offset, Superblock.slotBytes)
+        if let last = replayed.last { replay.flush(last) }
         writer.pointee.log.neutralizeTail()
         try medium.drain()
         // 6. Accept commits.
-        writer.pointee.pace.measured(operations: replay, nanoseconds: nanoseconds)
+        writer.pointee.pace.measured(operations: replayed.operations, nanoseconds: nanoseconds)
         readers.publish(commit: writer.pointee.commit, root: writer.pointee.catalog.root)
         medium.note(.recoveryEnded)
         return Result(
             writer: writer, superblock: superblock.fields, table: table, map: map, verified: verified,
-            replayedOperations: replay, replayNanoseconds: nanoseconds)
+            replayedOperations: replayed.operations, replayNanoseconds: nanoseconds)
     }
 
     // MARK: Step 1

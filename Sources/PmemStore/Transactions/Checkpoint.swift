@@ -186,11 +186,24 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
             defer { gate.leave() }
             let end = min(index + 4096, pending.count)
             while index < end {
-                let chunk = ChunkMap.index(Delta.offset(pending[index]))
-                if unsafe map[chunk].pointee.kind >= Chunk.slab { try writer.heap.loadBusy(chunk) }
+                let word = pending[index]
+                try loadBusy(Delta.offset(word))
+                if word & (Delta.death | Delta.external) == Delta.death | Delta.external {
+                    try loadBusy(external(Delta.offset(word)).offset)
+                }
                 index += 1
             }
         }
+    }
+
+    private func loadBusy(_ offset: UInt64) throws(StoreError) {
+        let chunk = ChunkMap.index(offset)
+        if unsafe map[chunk].pointee.kind >= Chunk.slab { try writer.heap.loadBusy(chunk) }
+    }
+
+    /// Where the value of a record lies that has an extent of its own.
+    private func external(_ record: UInt64) -> cpm_external_value {
+        unsafe RecordPointer(medium.read(record, Record.headerBytes)).external
     }
 
     // MARK: Step 4

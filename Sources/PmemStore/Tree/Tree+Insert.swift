@@ -31,7 +31,7 @@ extension TreeWriter {
         } else {
             try unsafe splitLeaf(leaf, inserting: key, reference, tree: &tree)
         }
-        tree.pairs &+= 1
+        if !tree.isCatalog { tree.pairs += 1 }
         storePairs(tree)
     }
 
@@ -39,7 +39,7 @@ extension TreeWriter {
         let leaf = makeNode(level: 0, isCatalog: tree.isCatalog)
         unsafe leaf.insertEntry(keyHead(key, after: 0), reference, at: 0)
         tree.root = NodeReference(leaf).raw
-        tree.pairs = 1
+        tree.pairs = tree.isCatalog ? 0 : 1
         storePairs(tree)
     }
 

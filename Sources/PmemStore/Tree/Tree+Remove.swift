@@ -7,7 +7,7 @@ extension TreeWriter {
         makePathWritable(&tree)
         let leaf = path.leaf
         let reference = leaf.removeEntry(at: path.leafIndex)
-        tree.pairs &-= 1  // wraps in the catalog, whose number of pairs nobody keeps
+        if !tree.isCatalog { tree.pairs -= 1 }
         let level = path.depth - 1
         if leaf.count == 0 {
             removeFromParent(of: level, tree: &tree)

@@ -52,6 +52,7 @@ package struct PathStep: BitwiseCopyable {
 /// The root of one tree and what is known about it.
 package struct TreeState: BitwiseCopyable, Sendable {
     package var root: UInt64
+    /// Not counted in the catalog, whose state outlives transactions that are abandoned and stores that are closed.
     package var pairs: UInt64
     package var isCatalog: Bool
 

@@ -16,6 +16,9 @@ struct SeededGenerator: RandomNumberGenerator {
 
     /// True once in `count` times.
     mutating func once(in count: Int) -> Bool { Int.random(in: 0..<count, using: &self) == 0 }
+
+    /// True in one of `count` cases.
+    mutating func oneIn(_ count: Int) -> Bool { once(in: count) }
 }
 
 /// The seeds that random tests run with.
@@ -26,5 +29,21 @@ enum Seeds {
             return [seed]
         }
         return fixed + [UInt64(truncatingIfNeeded: time(nil))]
+    }
+}
+
+/// How the random tests of this process are run.
+enum TestPlan {
+    /// `PMEMSTORE_SEED` repeats a failure: the only seed of every random test.
+    static func seeds(_ usual: [UInt64]) -> [UInt64] {
+        number("PMEMSTORE_SEED").map { [$0] } ?? (0..<UInt64(scale)).flatMap { lap in usual.map { $0 + 1000 * lap } }
+    }
+
+    /// `PMEMSTORE_SCALE` multiplies how much the random tests do.
+    static let scale = Int(number("PMEMSTORE_SCALE") ?? 1)
+
+    private static func number(_ name: String) -> UInt64? {
+        guard let text = unsafe getenv(name) else { return nil }
+        return unsafe UInt64(String(cString: text))
     }
 }
