@@ -63,7 +63,9 @@ struct LogReplay<M: Medium> {
         if let spill = last.entry.spill { medium.flush(spill.offset, Int(spill.byteCount)) }
         for index in 0..<last.entry.operationCount {
             let operation = last.entry.operation(index)
-            if LeafEntry.kind(operation) != CPM_OPERATION_DELETE { flushRecord(at: LeafEntry.offset(operation)) }
+            if LeafEntry.kind(operation) != CPM_OPERATION_DELETE {
+                flushRecord(at: LeafEntry.offset(operation))
+            }
         }
     }
 

@@ -226,7 +226,8 @@ package struct RecordHeap<M: Medium>: ~Copyable {
             throw damaged(index, "no slot at \(offset)")
         }
         try loadBusy(index)
-        guard let words = unsafe chunk.pointee.busyWords, unsafe words[slot >> 6] >> UInt64(slot & 63) & 1 == 1
+        guard let words = unsafe chunk.pointee.busyWords,
+            unsafe words[slot >> 6] >> UInt64(slot & 63) & 1 == 1
         else { throw damaged(index, "slot at \(offset) is free already") }
         unsafe words[slot >> 6] &= ~(1 << UInt64(slot & 63))
         unsafe chunk.pointee.freeSlots += 1
