@@ -3,8 +3,8 @@ internal import Glibc
 
 /// Brings a store from what a crash, or a clean close, has left on the medium to its newest durable commit.
 ///
-/// Until step 5 nothing is written: a store that is refused is left as it was. What step 5 writes is one line, so a
-/// crash in the middle of recovery finds the same state again.
+/// Until step 5 nothing is written: a store that is refused is left as it was. Step 5 writes two lines that no entry lies
+/// in, so a crash in the middle of recovery finds the same state again.
 package struct Recovery<M: Medium> {
     let medium: M
     /// The segments' places, in order.
@@ -41,21 +41,26 @@ package struct Recovery<M: Medium> {
         var heap = RecordHeap(medium: medium, map: map)
         let table = try loadSpace(superblock, into: &heap)
         let verified = VerifiedNodes(addressBytes: addressBytes)
-        let writer = makeWriter(superblock, heap: heap, verified: verified, options: options, readers: readers)
+        let writer = makeWriter(
+            superblock, heap: heap, verified: verified, options: options, readers: readers)
         // 4. The commits behind it, in order, exactly as commit step 5 applies them.
         let begun = cpm_monotonic_nanoseconds()
-        let replay = try LogReplay(writer: writer, storeBytes: storeBytes).run(from: superblock)
+        let replay = LogReplay(writer: writer, storeBytes: storeBytes)
+        let replayed = try replay.run(from: superblock)
         let nanoseconds = cpm_monotonic_nanoseconds() - begun
-        // 5. Whatever lies at the tail can never be taken for an entry again.
+        // 5. What was found is durable, also when only the process was killed before its fence; and whatever lies at
+        //    the tail can never be taken for an entry again.
+        medium.flush(superblock.fields.offset, Superblock.slotBytes)
+        if let last = replayed.last { replay.flush(last) }
         writer.pointee.log.neutralizeTail()
         try medium.drain()
         // 6. Accept commits.
-        writer.pointee.pace.measured(operations: replay, nanoseconds: nanoseconds)
+        writer.pointee.pace.measured(operations: replayed.operations, nanoseconds: nanoseconds)
         readers.publish(commit: writer.pointee.commit, root: writer.pointee.catalog.root)
         medium.note(.recoveryEnded)
         return Result(
             writer: writer, superblock: superblock.fields, table: table, map: map, verified: verified,
-            replayedOperations: replay, replayNanoseconds: nanoseconds)
+            replayedOperations: replayed.operations, replayNanoseconds: nanoseconds)
     }
 
     // MARK: Step 1
@@ -63,7 +68,7 @@ package struct Recovery<M: Medium> {
     private func newestSuperblock() throws(StoreError) -> Superblock {
         let slots = [UInt64(0), 1].compactMap { parity in
             let offset = Superblock.offset(generation: parity)
-            return Superblock(slot: medium.read(offset, Superblock.slotBytes), offset: offset)
+            return unsafe Superblock(slot: medium.read(offset, Superblock.slotBytes), offset: offset)
         }
         guard let newest = slots.max(by: { $0.fields.generation < $1.fields.generation }) else {
             throw .corrupted(
@@ -106,8 +111,8 @@ package struct Recovery<M: Medium> {
             table.add(segment)
             heap.addChunks(first: segment.firstChunk, count: segment.chunkCount, reservedBytes: reserved)
         }
-        superblock.copyBits.withUnsafeBytes { bits in
-            table.setCopyBits(bits, blockCount: Int(superblock.fields.tableBlockCount))
+        unsafe superblock.copyBits.withUnsafeBytes { bits in
+            unsafe table.setCopyBits(bits, blockCount: Int(superblock.fields.tableBlockCount))
         }
         try table.load(medium) { (chunk, descriptor) throws(StoreError) in
             try heap.restore(chunk, descriptor: descriptor)
@@ -116,7 +121,8 @@ package struct Recovery<M: Medium> {
     }
 
     private func makeWriter(
-        _ superblock: Superblock, heap: consuming RecordHeap<M>, verified: VerifiedNodes, options: StoreOptions,
+        _ superblock: Superblock, heap: consuming RecordHeap<M>, verified: VerifiedNodes,
+        options: StoreOptions,
         readers: ReaderTable
     ) -> WriterPlace<M> {
         let fields = superblock.fields
@@ -127,10 +133,11 @@ package struct Recovery<M: Medium> {
             medium: medium, start: fields.logOffset, capacity: fields.logBytes, salt: fields.salt,
             head: fields.logPosition, tail: fields.logPosition)
         let catalog = TreeState(root: NodeReference(raw: fields.root), pairs: 0, isCatalog: true)
-        return WriterPlace(Writer(
-            medium: medium, space: NodeSpace(medium: medium, verified: verified), heap: heap,
-            readers: readers, log: log, pace: pace, commit: fields.commit,
-            epoch: UInt32(truncatingIfNeeded: fields.epoch) + 1, catalog: catalog,
-            nextTable: max(fields.nextTable, Catalog.firstNamedTable)))
+        return WriterPlace(
+            Writer(
+                medium: medium, space: NodeSpace(medium: medium, verified: verified), heap: heap,
+                readers: readers, log: log, pace: pace, commit: fields.commit,
+                epoch: UInt32(truncatingIfNeeded: fields.epoch) + 1, catalog: catalog,
+                nextTable: max(fields.nextTable, Catalog.firstNamedTable)))
     }
 }

@@ -5,7 +5,7 @@ internal import Glibc
 ///
 /// The last put may be *deferred*: its record is on its way to the medium, its key is kept here, but the tree does not
 /// know it yet. Whoever needs the tree applies it first; a commit applies it while the stores drain.
-package struct WriteSet: ~Copyable {
+@safe package struct WriteSet: ~Copyable {
     package private(set) var operations: UnsafeMutablePointer<cpm_log_operation>
     package private(set) var count = 0
     private var capacity = 64
@@ -18,33 +18,35 @@ package struct WriteSet: ~Copyable {
     package var deferredKeyBytes = -1
 
     package init() {
-        operations = .allocate(capacity: 64)
-        deferredKeyStart = .allocate(byteCount: Record.keyLimit + 1, alignment: 64)
+        unsafe operations = .allocate(capacity: 64)
+        unsafe deferredKeyStart = .allocate(byteCount: Record.keyLimit + 1, alignment: 64)
     }
 
     deinit {
-        operations.deallocate()
+        unsafe operations.deallocate()
         births.deallocate()
         deaths.deallocate()
-        deferredKeyStart.deallocate()
+        unsafe deferredKeyStart.deallocate()
     }
 
     @inline(__always)
     package var hasDeferred: Bool { deferredKeyBytes >= 0 }
 
     @inline(__always)
-    package var deferredKey: KeyBytes { KeyBytes(start: deferredKeyStart, count: max(deferredKeyBytes, 0)) }
+    package var deferredKey: KeyBytes {
+        unsafe KeyBytes(start: deferredKeyStart, count: max(deferredKeyBytes, 0))
+    }
 
     @inline(__always)
     package mutating func setDeferredKey(_ key: KeyBytes) {
-        if let start = key.baseAddress { memcpy(deferredKeyStart, start, key.count) }
+        if let start = key.baseAddress { unsafe memcpy(deferredKeyStart, start, key.count) }
         deferredKeyBytes = key.count
     }
 
     @inline(__always)
     package mutating func append(_ operation: cpm_log_operation) {
         if count == capacity { grow() }
-        operations[count] = operation
+        unsafe operations[count] = operation
         count += 1
     }
 
@@ -61,9 +63,9 @@ package struct WriteSet: ~Copyable {
     @inline(never)
     private mutating func grow() {
         let larger = UnsafeMutablePointer<cpm_log_operation>.allocate(capacity: capacity * 2)
-        larger.update(from: operations, count: count)
-        operations.deallocate()
-        operations = larger
+        unsafe larger.update(from: operations, count: count)
+        unsafe operations.deallocate()
+        unsafe operations = unsafe larger
         capacity *= 2
     }
 }
