@@ -9,18 +9,17 @@ struct TransactionTests {
     @Test("A throwing closure leaves nothing, and no number of a commit")
     func throwing() throws {
         let fixture = try StoreFixture()
-        let store = fixture.store
-        try store.write { tx in try tx.put("1", forKey: "a") }
-        let commits = store.statistics.commits
+        try fixture.store.write { tx in try tx.put("1", forKey: "a") }
+        let commits = fixture.store.statistics.commits
         #expect(throws: Deliberate()) {
-            try store.write { tx in
+            try fixture.store.write { tx in
                 try tx.put("2", forKey: "a")
                 _ = try tx.createTable("t")
                 try tx.deleteRange()
                 throw Deliberate()
             }
         }
-        #expect(store.statistics.commits == commits)
+        #expect(fixture.store.statistics.commits == commits)
         try fixture.reopenAsIfKilled()
         try #expect(fixture.store.read { tx in try tx.everything().names } == [])
         try #expect(fixture.store.read { tx in try tx.get("a") } == [UInt8](text: "1"))
