@@ -51,8 +51,10 @@ struct FullStoreTests {
         for key in keys.prefix(20) { try store.write { tx in try #expect(tx.delete(key)) } }
         try store.write { tx in try tx.deleteRange(to: keys[keys.count / 2]) }
         try store.checkpoint()
-        for number in 0..<2 {
-            try store.write { tx in try tx.put([UInt8](pattern: 1, count: valueBytes), forKey: UInt8(number)) }
+        // Keys of the same length: a record of another size needs a whole chunk of its own.
+        for number in UInt8(0)..<2 {
+            let key = [UInt8](repeating: number, count: 16)
+            try store.write { tx in try tx.put([UInt8](pattern: 1, count: valueBytes), forKey: key) }
         }
         try fixture.reopen()
         try SpaceAudit.run(fixture.store)
