@@ -83,10 +83,20 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
 
     // MARK: Checkpoints
 
-    /// Saves the newest commit; false when the last checkpoint already holds it.
+    /// Saves the newest commit; false when the last checkpoint already holds it. Grows the store where nodes need it.
     @discardableResult
     package func checkpoint(isClosing: Bool = false) throws(StoreError) -> Bool {
-        try work.withLock { _ throws(StoreError) in try checkpointWithinWork(isClosing: isClosing) }
+        while true {
+            do throws(StoreError) {
+                return try work.withLock { _ throws(StoreError) in
+                    try checkpointWithinWork(isClosing: isClosing)
+                }
+            } catch .commit(.full(let quota, let needed)) {
+                guard try grow(atLeast: 0) else {
+                    throw .commit(.full(quotaBytes: quota, neededBytes: needed))
+                }
+            }
+        }
     }
 
     private func checkpointWithinWork(isClosing: Bool) throws(StoreError) -> Bool {
@@ -157,13 +167,7 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     package func makeLogRoom(_ byteCount: Int) throws(StoreError) {
         gate.lend()
         defer { gate.reclaim() }
-        do throws(StoreError) {
-            try checkpoint()
-        } catch .commit(.full(let quota, let needed)) {
-            guard try grow(atLeast: 0) else {
-                throw .commit(.full(quotaBytes: quota, neededBytes: needed))
-            }
-        }
+        try checkpoint()
         if let reason = writer.poisonReason { throw .commit(.poisoned(reason: reason)) }
     }
 

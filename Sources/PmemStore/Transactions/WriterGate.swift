@@ -83,6 +83,9 @@ package final class WriterGate: Sendable {
 
     package init() {}
 
+    /// How many wait in line. For tests and statistics: it changes while it is looked at.
+    package var waitingCount: Int { line.withLock { $0.waiting.count - $0.first } }
+
     /// Waits until the gate is the caller's.
     @inline(__always)
     package func enter() {

@@ -13,6 +13,7 @@ struct SpaceAudit {
 
     /// Audits a store whose log is empty and in which nothing was written since it was opened.
     static func run(_ store: Store, _ location: SourceLocation = #_sourceLocation) throws {
+        #expect(store.openReport.replayedOperations == 0, "the log is not empty", sourceLocation: location)
         var audit = SpaceAudit(store)
         try audit.reach(NodeReference(raw: store.engine.readers.newestRoot))
         let live = try audit.live()
@@ -24,33 +25,33 @@ struct SpaceAudit {
     }
 
     private init(_ store: Store) {
-        unsafe space = store.engine.space
-        unsafe map = store.engine.writer.heap.map
+        space = store.engine.space
+        map = store.engine.writer.heap.map
         chunkCount = store.engine.writer.heap.chunkCount
     }
 
     private mutating func reach(_ catalog: NodeReference) throws {
         if catalog.isNone { return }
-        let node = try unsafe space.node(catalog)
+        let node = try space.node(catalog)
         enter(catalog.offset)
-        for index in unsafe 0..<node.count {
+        for index in 0..<node.count {
             let child = unsafe NodeReference(raw: (node.isLeaf ? node.records : node.children)[index])
-            if unsafe node.isLeaf { try reachTable(child) } else { try reach(child) }
+            if node.isLeaf { try reachTable(child) } else { try reach(child) }
         }
     }
 
     private mutating func reachTable(_ root: NodeReference) throws {
         let pairs = try unsafe space.node(root).header.pointee.pairs
-        var check = unsafe TreeCheck(space: space)
+        var check = TreeCheck(space: space)
         try check.check(TreeState(root: root, pairs: pairs))
         failures += check.failures
         for node in check.nodesOnMedium { enter(node.offset) }
         for reference in check.records {
-            let record = unsafe space.record(reference)
+            let record = space.record(reference)
             let offset = RecordReference(raw: reference).offset
             enter(offset)
-            if unsafe record.isExternal { enter(unsafe record.external.offset) }
-            if unsafe record.computedChecksum(offset: offset) != record.checksum {
+            if record.isExternal { enter(record.external.offset) }
+            if record.computedChecksum(offset: offset) != record.checksum {
                 failures.append("record at \(offset) is damaged")
             }
         }

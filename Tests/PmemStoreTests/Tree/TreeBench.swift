@@ -20,13 +20,13 @@ import Testing
 
     init(byteCount: Int = 256 << 20) {
         medium = HeapMedium(byteCount: byteCount)
-        verified = unsafe VerifiedNodes(addressBytes: UInt64(byteCount))
-        trees = unsafe TreeWriter(space: NodeSpace(medium: medium, verified: verified), pool: NodePool())
+        verified = VerifiedNodes(addressBytes: UInt64(byteCount))
+        trees = TreeWriter(space: NodeSpace(medium: medium, verified: verified), pool: NodePool())
     }
 
-    deinit { unsafe verified.deallocate() }
+    deinit { verified.deallocate() }
 
-    var space: NodeSpace<HeapMedium> { unsafe NodeSpace(medium: medium, verified: verified) }
+    var space: NodeSpace<HeapMedium> { NodeSpace(medium: medium, verified: verified) }
 
     /// The tree did something else than the sorted array.
     struct Wrong: Error {
@@ -60,7 +60,7 @@ import Testing
             let isFound = try unsafe trees.space.locate(bytes, root: tree.reference, path: &trees.path)
             if isFound != isThere { throw Wrong("put found \(isFound) where \(isThere) is right") }
             if isFound {
-                let before = unsafe trees.replace(reference, tree: &tree)
+                let before = trees.replace(reference, tree: &tree)
                 if before != model[place].reference { throw Wrong("put replaced another entry") }
             } else {
                 try unsafe trees.insert(bytes, reference, tree: &tree)
@@ -75,7 +75,7 @@ import Testing
         try unsafe key.withUnsafeBytes { bytes in
             let isFound = try unsafe trees.space.locate(bytes, root: tree.reference, path: &trees.path)
             if !isFound { throw Wrong("remove finds nothing") }
-            let removed = try unsafe trees.remove(tree: &tree)
+            let removed = try trees.remove(tree: &tree)
             if removed != model[place].reference { throw Wrong("remove took another entry") }
         }
         model.remove(at: place)
@@ -85,18 +85,18 @@ import Testing
 
     /// Ends a transaction as a commit does: what was replaced is given back, what was made is kept.
     func commit() {
-        for index in unsafe 0..<trees.replaced.count {
-            let node = unsafe TreeWriter<HeapMedium>.node(trees.replaced[index])
+        for index in 0..<trees.replaced.count {
+            let node = TreeWriter<HeapMedium>.node(trees.replaced[index])
             if unsafe node.header.pointee.born == 0 {
                 unsafe node.header.pointee.flags |= NodeLayout.droppedFlag
             } else {
-                unsafe trees.pool.release(node)
+                trees.pool.release(node)
             }
         }
-        for index in unsafe 0..<trees.created.count {
-            let node = unsafe TreeWriter<HeapMedium>.node(trees.created[index])
+        for index in 0..<trees.created.count {
+            let node = TreeWriter<HeapMedium>.node(trees.created[index])
             if unsafe node.header.pointee.flags & NodeLayout.droppedFlag != 0 {
-                unsafe trees.pool.release(node)
+                trees.pool.release(node)
             } else {
                 unsafe node.header.pointee.born = 1
             }
@@ -108,8 +108,8 @@ import Testing
     /// Runs `body` and undoes what it has done, as a rolled back savepoint does.
     func rollingBack(_ body: () throws -> Void) rethrows {
         let before = (tree, model)
-        let created = unsafe trees.created.count
-        let replaced = unsafe trees.replaced.count
+        let created = trees.created.count
+        let replaced = trees.replaced.count
         trees.protect()
         defer {
             trees.rollBack(created: created, replaced: replaced)
@@ -160,10 +160,10 @@ import Testing
 
     private func smallNodes(_ reference: NodeReference) throws -> Int {
         if reference.isNone { return 0 }
-        let node = try unsafe space.node(reference)
-        var count = unsafe node.byteCount == NodeLayout.byteCount ? 1 : 0
-        if unsafe node.isLeaf { return count }
-        for index in unsafe 0..<node.count {
+        let node = try space.node(reference)
+        var count = node.byteCount == NodeLayout.byteCount ? 1 : 0
+        if node.isLeaf { return count }
+        for index in 0..<node.count {
             count += try smallNodes(NodeReference(raw: unsafe node.children[index]))
         }
         return count
@@ -173,36 +173,36 @@ import Testing
     func probe(_ key: [UInt8]) throws {
         let place = position(of: key)
         let isThere = place < model.count && model[place].key == key
-        var cursor = unsafe TreeCursor(space: space, root: tree.reference)
-        defer { unsafe cursor.deallocate() }
+        var cursor = TreeCursor(space: space, root: tree.reference)
+        defer { cursor.deallocate() }
         try unsafe key.withUnsafeBytes { bytes in
             let found = try unsafe space.lookup(bytes, root: tree.reference)
             if found != (isThere ? model[place].reference : 0) { throw Wrong("lookup of \(key.prefix(40))") }
             try unsafe cursor.seek(atOrAfter: bytes)
-            let after = unsafe cursor.isValid ? cursor.reference : 0
+            let after = cursor.isValid ? cursor.reference : 0
             if after != (place < model.count ? model[place].reference : 0) { throw Wrong("seek to a key") }
             try unsafe cursor.seek(before: bytes)
-            let before = unsafe cursor.isValid ? cursor.reference : 0
+            let before = cursor.isValid ? cursor.reference : 0
             if before != (place > 0 ? model[place - 1].reference : 0) { throw Wrong("seek before a key") }
         }
     }
 
     /// Walks the whole tree in both directions.
     func walk(_ location: SourceLocation = #_sourceLocation) throws {
-        var cursor = unsafe TreeCursor(space: space, root: tree.reference)
-        defer { unsafe cursor.deallocate() }
+        var cursor = TreeCursor(space: space, root: tree.reference)
+        defer { cursor.deallocate() }
         var found: [UInt64] = []
-        try unsafe cursor.seekFirst()
-        while unsafe cursor.isValid {
-            unsafe found.append(cursor.reference)
-            try unsafe cursor.next()
+        try cursor.seekFirst()
+        while cursor.isValid {
+            found.append(cursor.reference)
+            try cursor.next()
         }
         #expect(found == model.map(\.reference), sourceLocation: location)
         found = []
-        try unsafe cursor.seekLast()
-        while unsafe cursor.isValid {
-            unsafe found.append(cursor.reference)
-            try unsafe cursor.previous()
+        try cursor.seekLast()
+        while cursor.isValid {
+            found.append(cursor.reference)
+            try cursor.previous()
         }
         #expect(found == model.reversed().map(\.reference), sourceLocation: location)
     }
