@@ -12,6 +12,9 @@ package struct CommitLog<M: Medium>: ~Copyable {
     /// Bytes of the ring, a multiple of 64.
     package let capacity: UInt64
     package let salt: UInt64
+    /// Generation of the newest durable superblock. Entries carry its low byte, so that replay notices when that
+    /// superblock has been lost to damage and an older one stands in for it.
+    package var generation: UInt64
     /// Position of the first entry that recovery would read.
     package var head: UInt64
     /// Position at which the next entry begins.
@@ -19,8 +22,9 @@ package struct CommitLog<M: Medium>: ~Copyable {
     private var scratch: UnsafeMutableRawPointer
     private var scratchBytes: Int
 
-    package init(medium: M, start: UInt64, capacity: UInt64, salt: UInt64, head: UInt64, tail: UInt64) {
+    package init(medium: M, start: UInt64, capacity: UInt64, salt: UInt64, generation: UInt64, head: UInt64, tail: UInt64) {
         self.medium = medium
+        self.generation = generation
         self.start = start
         self.capacity = capacity
         self.salt = salt
@@ -93,7 +97,7 @@ package struct CommitLog<M: Medium>: ~Copyable {
     @inline(__always)
     private mutating func finish(_ offset: UInt64, bytes: Int, commit: UInt64, count: Int, flags: UInt16) {
         var entry = cpm_log_entry(
-            checksum: 0, byteCount: UInt32(bytes), commit: commit, operationCount: UInt32(count), flags: flags,
+            checksum: 0, byteCount: UInt32(bytes), commit: commit, operationCount: UInt32(count), flags: flags | mark,
             magic: UInt16(CPM_LOG_MAGIC))
         scratch.storeBytes(of: entry, as: cpm_log_entry.self)
         entry.checksum = Checksum.of(
@@ -103,13 +107,16 @@ package struct CommitLog<M: Medium>: ~Copyable {
         tail += UInt64(bytes)
     }
 
+    @inline(__always)
+    private var mark: UInt16 { UInt16(truncatingIfNeeded: generation) << 8 }
+
     /// Fills the ring up to its end. The pad carries the number of the commit behind it.
     private mutating func pad(_ place: UInt64, commit: UInt64) {
         let left = capacity - place
         let offset = start + place
         memset(scratch, 0, 64)
         var entry = cpm_log_entry(
-            checksum: 0, byteCount: UInt32(left), commit: commit, operationCount: 0, flags: UInt16(CPM_LOG_PAD),
+            checksum: 0, byteCount: UInt32(left), commit: commit, operationCount: 0, flags: UInt16(CPM_LOG_PAD) | mark,
             magic: UInt16(CPM_LOG_MAGIC))
         scratch.storeBytes(of: entry, as: cpm_log_entry.self)
         entry.checksum = Checksum.of(

@@ -4,6 +4,8 @@ internal import Glibc
 /// One valid entry of the commit log, as recovery reads it.
 package struct LogEntryView {
     package let commit: UInt64
+    /// Low byte of the generation of the superblock that was the newest durable one when the entry was written.
+    package let generation: UInt8
     /// Position behind the entry.
     package let end: UInt64
     package let operations: UnsafeRawPointer
@@ -47,14 +49,15 @@ package struct LogReader<M: Medium> {
         let end = position + UInt64(head.byteCount)
         let body = medium.read(offset, Int(head.byteCount)) + LogLayout.headerBytes
         let count = Int(head.operationCount)
+        let generation = UInt8(head.flags >> 8)
         if head.flags & UInt16(CPM_LOG_SPILLED) == 0 {
             return LogEntryView(
-                commit: commit, end: end, operations: body, operationCount: count, spill: nil)
+                commit: commit, generation: generation, end: end, operations: body, operationCount: count, spill: nil)
         }
         let spill = body.loadUnaligned(as: cpm_log_spill.self)
         guard let operations = spilled(spill, count: count) else { return nil }
         return LogEntryView(
-            commit: commit, end: end, operations: operations, operationCount: count, spill: spill)
+            commit: commit, generation: generation, end: end, operations: operations, operationCount: count, spill: spill)
     }
 
     private func header(at position: UInt64, commit: UInt64) -> cpm_log_entry? {
@@ -93,7 +96,7 @@ package struct LogReader<M: Medium> {
         while place < capacity {
             let offset = start + place
             let head = medium.read(offset, 64).loadUnaligned(as: cpm_log_entry.self)
-            if head.magic == UInt16(CPM_LOG_MAGIC), head.commit > commit, head.commit - commit <= capacity / 64,
+            if head.magic == UInt16(CPM_LOG_MAGIC), head.commit > commit,
                 header(at: place, commit: head.commit) != nil
             {
                 return (head.commit, offset)

@@ -329,7 +329,18 @@ package struct Writer<M: Medium>: ~Copyable {
         let offset = try allocate(value.count)
         let checksum = Checksum.of(start, value.count, seed: Checksum.seed(.largeValue, offset: offset))
         medium.copyIn(offset, start, value.count)
-        return try writeDescriptor(key: key, offset: offset, byteCount: value.count, checksum: checksum)
+        do throws(StoreError) {
+            return try writeDescriptor(key: key, offset: offset, byteCount: value.count, checksum: checksum)
+        } catch {
+            takeBack(offset)
+            throw error
+        }
+    }
+
+    /// The transaction goes on without what it has just allocated.
+    private mutating func takeBack(_ offset: UInt64) {
+        set.births.remove(offset)
+        giveBack(offset)
     }
 
     private mutating func writeDescriptor(
@@ -353,20 +364,23 @@ package struct Writer<M: Medium>: ~Copyable {
         key: KeyBytes, byteCount: Int, _ body: (UnsafeMutableRawBufferPointer) throws -> Int
     ) throws -> WrittenRecord {
         let offset = try allocate(max(byteCount, 1))
-        let built = try medium.construct(offset, byteCount, site: #line, body)
-        precondition(built >= 0 && built <= byteCount, "a value was built beyond its room")
-        let value = UnsafeRawBufferPointer(start: medium.read(offset, built), count: built)
-        if Self.isSameSlot(max(byteCount, 1), max(built, 1)) {
-            let checksum = Checksum.of(
-                medium.read(offset, built), built, seed: Checksum.seed(.largeValue, offset: offset))
-            return try writeDescriptor(key: key, offset: offset, byteCount: built, checksum: checksum)
+        do {
+            let built = try medium.construct(offset, byteCount, site: #line, body)
+            precondition(built >= 0 && built <= byteCount, "a value was built beyond its room")
+            if Self.isSameSlot(max(byteCount, 1), max(built, 1)) {
+                let checksum = Checksum.of(
+                    medium.read(offset, built), built, seed: Checksum.seed(.largeValue, offset: offset))
+                return try writeDescriptor(key: key, offset: offset, byteCount: built, checksum: checksum)
+            }
+            // Replay tells a slot's class by the length of what lies in it: a value that turned out short moves.
+            let value = UnsafeRawBufferPointer(start: medium.read(offset, built), count: built)
+            let record = try writeRecord(key: key, value: value)
+            takeBack(offset)
+            return record
+        } catch {
+            takeBack(offset)
+            throw error
         }
-        // Replay tells a slot's class by the length of what lies in it: a value that turned out short moves.
-        defer {
-            set.births.remove(offset)
-            giveBack(offset)
-        }
-        return try writeRecord(key: key, value: value)
     }
 
     private static func isSameSlot(_ left: Int, _ right: Int) -> Bool {

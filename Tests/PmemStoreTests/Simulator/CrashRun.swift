@@ -43,10 +43,11 @@ final class CrashRun {
     /// Fills the log, without crashes, until `left` bytes or less are left up to the ring's end.
     func fillLog(leaving left: Int, _ generator: inout WorkloadGenerator) throws {
         try quietly {
-            while logCapacity - tailPlace > left {
+            repeat {
                 let room = logCapacity - tailPlace - left
+                if room < 64 { return }
                 try run(generator.filler(entryBytes: min(room, 12_000)))
-            }
+            } while tailPlace != 0
         }
     }
 

@@ -74,11 +74,15 @@ struct StoreOracle {
             reachable.insert(RecordReference(raw: reference).offset)
             if record.isExternal { reachable.insert(record.external.offset) }
         }
-        let taken = try Self.taken(store)
-        if taken == reachable { return nil }
-        let lost = reachable.subtracting(taken).sorted()
-        let leaked = taken.subtracting(reachable).sorted()
-        return "taken and reachable differ: leaked \(leaked.prefix(4)), in use but free \(lost.prefix(4))"
+        return Self.difference("what is taken", try Self.taken(store), "what is reachable", reachable)
+    }
+
+    private static func difference(
+        _ name: String, _ left: Set<UInt64>, _ otherName: String, _ right: Set<UInt64>
+    ) -> String? {
+        if left == right { return nil }
+        return "only in \(name): \(left.subtracting(right).sorted().prefix(4)), "
+            + "only in \(otherName): \(right.subtracting(left).sorted().prefix(4))"
     }
 
     /// Offsets of all slots and runs that may not be given out.
@@ -150,8 +154,7 @@ struct StoreOracle {
             if again.commit != store.commit { return "recovered again: commit \(again.commit)" }
             if let failure = difference(again, model) { return "recovered again: \(failure)" }
             if let failure = structuralFailure(again) { return "recovered again: \(failure)" }
-            if try Self.taken(again) != taken { return "the heap in use differs from the recovered one" }
-            return nil
+            return Self.difference("the heap in use", taken, "the recovered one", try Self.taken(again))
         } catch {
             return "use after recovery failed: \(error)"
         }
