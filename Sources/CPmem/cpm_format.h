@@ -43,7 +43,7 @@ typedef struct {
     uint32_t byteCount; // of the whole entry, a multiple of 64
     uint64_t commit;
     uint32_t operationCount;
-    uint16_t flags;
+    uint16_t flags;     // CPM_LOG_...; bits 8...15: low byte of the newest durable superblock's generation
     uint16_t magic;
 } cpm_log_entry;
 #define CPM_LOG_INLINE 1u   // the records stand in the entry (page domain)

@@ -12,6 +12,9 @@ internal import Glibc
     /// Bytes of the ring, a multiple of 64.
     package let capacity: UInt64
     package let salt: UInt64
+    /// Generation of the newest durable superblock. Entries carry its low byte, so that replay notices when that
+    /// superblock has been lost to damage and an older one stands in for it.
+    package var generation: UInt64
     /// Position of the first entry that recovery would read.
     package var head: UInt64
     /// Position at which the next entry begins.
@@ -19,8 +22,12 @@ internal import Glibc
     private var scratch: UnsafeMutableRawPointer
     private var scratchBytes: Int
 
-    package init(medium: M, start: UInt64, capacity: UInt64, salt: UInt64, head: UInt64, tail: UInt64) {
+    package init(
+        medium: M, start: UInt64, capacity: UInt64, salt: UInt64, generation: UInt64, head: UInt64,
+        tail: UInt64
+    ) {
         self.medium = medium
+        self.generation = generation
         self.start = start
         self.capacity = capacity
         self.salt = salt
@@ -94,7 +101,7 @@ internal import Glibc
     private mutating func finish(_ offset: UInt64, bytes: Int, commit: UInt64, count: Int, flags: UInt16) {
         var entry = cpm_log_entry(
             checksum: 0, byteCount: UInt32(bytes), commit: commit, operationCount: UInt32(count),
-            flags: flags,
+            flags: flags | mark,
             magic: UInt16(CPM_LOG_MAGIC))
         unsafe scratch.storeBytes(of: entry, as: cpm_log_entry.self)
         entry.checksum = unsafe Checksum.of(
@@ -104,6 +111,9 @@ internal import Glibc
         tail += UInt64(bytes)
     }
 
+    @inline(__always)
+    private var mark: UInt16 { UInt16(truncatingIfNeeded: generation) << 8 }
+
     /// Fills the ring up to its end. The pad carries the number of the commit behind it.
     private mutating func pad(_ place: UInt64, commit: UInt64) {
         let left = capacity - place
@@ -111,7 +121,7 @@ internal import Glibc
         unsafe memset(scratch, 0, 64)
         var entry = cpm_log_entry(
             checksum: 0, byteCount: UInt32(left), commit: commit, operationCount: 0,
-            flags: UInt16(CPM_LOG_PAD),
+            flags: UInt16(CPM_LOG_PAD) | mark,
             magic: UInt16(CPM_LOG_MAGIC))
         unsafe scratch.storeBytes(of: entry, as: cpm_log_entry.self)
         entry.checksum = unsafe Checksum.of(

@@ -4,6 +4,8 @@ internal import Glibc
 /// One valid entry of the commit log, as recovery reads it.
 @safe package struct LogEntryView {
     package let commit: UInt64
+    /// Low byte of the generation of the superblock that was the newest durable one when the entry was written.
+    package let generation: UInt8
     /// Position behind the entry.
     package let end: UInt64
     package let operations: UnsafeRawPointer
@@ -47,14 +49,17 @@ package struct LogReader<M: Medium> {
         let end = position + UInt64(head.byteCount)
         let body = unsafe medium.read(offset, Int(head.byteCount)) + LogLayout.headerBytes
         let count = Int(head.operationCount)
+        let generation = UInt8(head.flags >> 8)
         if head.flags & UInt16(CPM_LOG_SPILLED) == 0 {
             return unsafe LogEntryView(
-                commit: commit, end: end, operations: body, operationCount: count, spill: nil)
+                commit: commit, generation: generation, end: end, operations: body, operationCount: count,
+                spill: nil)
         }
         let spill = unsafe body.loadUnaligned(as: cpm_log_spill.self)
         guard let operations = unsafe spilled(spill, count: count) else { return nil }
         return unsafe LogEntryView(
-            commit: commit, end: end, operations: operations, operationCount: count, spill: spill)
+            commit: commit, generation: generation, end: end, operations: operations, operationCount: count,
+            spill: spill)
     }
 
     private func header(at position: UInt64, commit: UInt64) -> cpm_log_entry? {
@@ -94,7 +99,6 @@ package struct LogReader<M: Medium> {
             let offset = start + place
             let head = unsafe medium.read(offset, 64).loadUnaligned(as: cpm_log_entry.self)
             if head.magic == UInt16(CPM_LOG_MAGIC), head.commit > commit,
-                head.commit - commit <= capacity / 64,
                 header(at: place, commit: head.commit) != nil
             {
                 return (head.commit, offset)

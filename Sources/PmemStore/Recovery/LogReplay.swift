@@ -25,6 +25,7 @@ struct LogReplay<M: Medium> {
         var position = fields.logPosition
         var outcome = Outcome()
         while let entry = reader.entry(at: position, commit: writer.pointee.commit + 1), isComplete(entry) {
+            try checkGeneration(entry, superblock)
             try apply(entry)
             outcome.operations += UInt64(entry.operationCount)
             outcome.last = (position, entry)
@@ -34,6 +35,18 @@ struct LogReplay<M: Medium> {
         writer.pointee.log.setTail(position)
         try writer.pointee.finishReplay(operations: outcome.operations)
         return outcome
+    }
+
+    /// An entry that was written when a newer superblock was durable proves that this one only stands in for it. What it
+    /// names may have been reused since.
+    private func checkGeneration(_ entry: LogEntryView, _ superblock: Superblock) throws(StoreError) {
+        let generation = superblock.fields.generation
+        guard entry.generation == UInt8(truncatingIfNeeded: generation &+ 1) else { return }
+        throw .corrupted(
+            .init(
+                .superblock, offset: Superblock.offset(generation: generation &+ 1),
+                detail:
+                    "commit \(entry.commit) was made after checkpoint \(generation + 1), which is not there"))
     }
 
     /// Commits are serial, so nothing valid can lie behind a torn entry; where something does, data were damaged.

@@ -131,6 +131,7 @@ package struct Recovery<M: Medium> {
             replayNanoseconds: fields.replayNanoseconds)
         let log = CommitLog(
             medium: medium, start: fields.logOffset, capacity: fields.logBytes, salt: fields.salt,
+            generation: fields.generation,
             head: fields.logPosition, tail: fields.logPosition)
         let catalog = TreeState(root: NodeReference(raw: fields.root), pairs: 0, isCatalog: true)
         return WriterPlace(

@@ -240,6 +240,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
     private func finish(_ cut: Cut) {
         gate.enterForMaintenance()
         writer.log.head = cut.logPosition
+        writer.log.generation = superblock.generation
         writer.pace.checkpointed = cut.operations
         writer.isCheckpointing = false
         readers.unpin(cut.pin)

@@ -12,7 +12,8 @@ final class CrashRun {
     init(seed: UInt64, plan: CrashExplorer.Plan = .init(), chunks: Int = 24, context: String = "") throws {
         layout = SimulatedLayout(chunks: chunks)
         memory = SimulatedMemory(byteCount: layout.byteCount)
-        explorer = CrashExplorer(memory, layout: layout, plan: plan, seed: seed, context: "seed \(seed) \(context)")
+        explorer = CrashExplorer(
+            memory, layout: layout, plan: plan, seed: seed, context: "seed \(seed) \(context)")
         layout.format(memory)
         explorer.settle(0, CrashModel())
         store = try SimulatedStore(memory, layout: layout)
@@ -43,10 +44,11 @@ final class CrashRun {
     /// Fills the log, without crashes, until `left` bytes or less are left up to the ring's end.
     func fillLog(leaving left: Int, _ generator: inout WorkloadGenerator) throws {
         try quietly {
-            while logCapacity - tailPlace > left {
+            repeat {
                 let room = logCapacity - tailPlace - left
+                if room < 64 { return }
                 try run(generator.filler(entryBytes: min(room, 12_000)))
-            }
+            } while tailPlace != 0
         }
     }
 

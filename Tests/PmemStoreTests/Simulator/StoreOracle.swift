@@ -27,15 +27,21 @@ struct StoreOracle {
         _ store: SimulatedStore, _ pairs: [CrashModel.Pair], table: UInt32
     ) throws(StoreError) -> String? {
         let view = try store.view(table)
-        if view.count != pairs.count { return "table \(table) has \(view.count) pairs instead of \(pairs.count)" }
+        if view.count != pairs.count {
+            return "table \(table) has \(view.count) pairs instead of \(pairs.count)"
+        }
         var cursor = TreeCursor(space: view.space, root: view.tree.reference)
         defer { cursor.deallocate() }
         try cursor.seekFirst()
         for pair in pairs {
             guard cursor.isValid else { return "table \(table) ends before \(pair.key)" }
             let found = try unsafe view.pair(cursor.reference)
-            if unsafe !Self.isEqual(found.key, pair.key) { return "table \(table): another key than \(pair.key)" }
-            if unsafe !Self.isEqual(found.value, pair.value) { return "table \(table): another value of \(pair.key)" }
+            if unsafe !Self.isEqual(found.key, pair.key) {
+                return "table \(table): another key than \(pair.key)"
+            }
+            if unsafe !Self.isEqual(found.value, pair.value) {
+                return "table \(table): another value of \(pair.key)"
+            }
             try cursor.next()
         }
         return cursor.isValid ? "table \(table) goes on behind its end" : nil
@@ -67,18 +73,24 @@ struct StoreOracle {
     }
 
     /// The difference, in both directions, between what is reachable and what is taken.
-    private func leak(_ store: SimulatedStore, _ check: TreeCheck<SimulatedMedium>) throws(StoreError) -> String? {
+    private func leak(_ store: SimulatedStore, _ check: TreeCheck<SimulatedMedium>) throws(StoreError)
+        -> String?
+    {
         var reachable = Set(check.nodesOnMedium.map(\.offset))
         for reference in check.records {
             let record = store.engine.space.record(reference)
             reachable.insert(RecordReference(raw: reference).offset)
             if record.isExternal { reachable.insert(record.external.offset) }
         }
-        let taken = try Self.taken(store)
-        if taken == reachable { return nil }
-        let lost = reachable.subtracting(taken).sorted()
-        let leaked = taken.subtracting(reachable).sorted()
-        return "taken and reachable differ: leaked \(leaked.prefix(4)), in use but free \(lost.prefix(4))"
+        return Self.difference("what is taken", try Self.taken(store), "what is reachable", reachable)
+    }
+
+    private static func difference(
+        _ name: String, _ left: Set<UInt64>, _ otherName: String, _ right: Set<UInt64>
+    ) -> String? {
+        if left == right { return nil }
+        return "only in \(name): \(left.subtracting(right).sorted().prefix(4)), "
+            + "only in \(otherName): \(right.subtracting(left).sorted().prefix(4))"
     }
 
     /// Offsets of all slots and runs that may not be given out.
@@ -150,8 +162,7 @@ struct StoreOracle {
             if again.commit != store.commit { return "recovered again: commit \(again.commit)" }
             if let failure = difference(again, model) { return "recovered again: \(failure)" }
             if let failure = structuralFailure(again) { return "recovered again: \(failure)" }
-            if try Self.taken(again) != taken { return "the heap in use differs from the recovered one" }
-            return nil
+            return Self.difference("the heap in use", taken, "the recovered one", try Self.taken(again))
         } catch {
             return "use after recovery failed: \(error)"
         }
