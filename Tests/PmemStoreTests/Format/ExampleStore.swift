@@ -63,6 +63,7 @@ internal import Glibc
     private static func firstSuperblock(_ layout: SegmentLayout) -> Superblock {
         var fields = StoreCreator.firstSuperblock(layout, identifier: identifier)
         fields.fields.salt = salt
+        fields.fields.replayNanoseconds = 1_000_000  // else a guess, which may change
         return fields
     }
 
