@@ -57,6 +57,8 @@ public enum StoreError: Error, Equatable, Sendable {
         case tooManyReaders(limit: Int)
         /// The store was closed.
         case closed
+        /// A write, a checkpoint or a close from within a write of the same thread: it would wait for itself.
+        case nestedWrite
         /// The store cannot be closed while snapshots or reads are open.
         case readersOpen(count: Int)
     }

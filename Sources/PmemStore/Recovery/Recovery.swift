@@ -40,7 +40,7 @@ package struct Recovery<M: Medium> {
         let map = ChunkMap(addressBytes: addressBytes)
         var heap = RecordHeap(medium: medium, map: map)
         let table = try loadSpace(superblock, into: &heap)
-        let verified = VerifiedNodes(addressBytes: addressBytes)
+        let verified = VerifiedNodes(addressBytes: addressBytes, storeBytes: storeBytes)
         let writer = makeWriter(
             superblock, heap: heap, verified: verified, options: options, readers: readers)
         // 4. The commits behind it, in order, exactly as commit step 5 applies them.

@@ -15,6 +15,11 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     /// Chunks that only deletes and checkpoints may take, so that these work in a full store.
     package private(set) var reserveChunks = 0
 
+    /// Nodes of the newest commit that have no place on the medium: slots that the next checkpoint will need.
+    package var dirtyNodes = 0
+    /// Free slots in chunks of nodes.
+    private var freeNodeSlots = 0
+
     private var current: [Int]
     private var partial: [[UInt32]]
     private var freeHint = 0
@@ -64,6 +69,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
             unsafe chunk.pointee.bitmapChecksum = UInt32(truncatingIfNeeded: descriptor >> 32)
             unsafe chunk.pointee.liveSlots = live
             unsafe chunk.pointee.freeSlots = unsafe chunk.pointee.slotCount - live
+            if kind == Chunk.slab { freeNodeSlots += unsafe Int(chunk.pointee.freeSlots) }
             list(index)
         } else {
             throw damaged(index, "kind \(kind)")
@@ -93,7 +99,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     }
 
     private mutating func takeChunk(mayUseReserve: Bool) -> Int? {
-        if freeChunks <= (mayUseReserve ? 0 : reserveChunks) { return nil }
+        if freeChunks <= (mayUseReserve ? 0 : heldBackChunks) { return nil }
         for step in 0..<chunkCount {
             var index = freeHint + step
             if index >= chunkCount { index -= chunkCount }
@@ -108,6 +114,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
 
     private mutating func giveBackChunk(_ index: Int) {
         let chunk = unsafe map[index]
+        if unsafe chunk.pointee.kind == Chunk.slab { freeNodeSlots -= unsafe Int(chunk.pointee.freeSlots) }
         unsafe chunk.pointee.kind = Chunk.free
         unsafe chunk.pointee.isListed = 0
         unsafe chunk.pointee.freeSlots = 0
@@ -124,8 +131,13 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     package mutating func allocate(sizeClass: Int, mayUseReserve: Bool = false) throws(StoreError) -> UInt64?
     {
         let index = current[sizeClass]
-        if index >= 0, let offset = takeSlot(index) { return offset }
-        return try allocateElsewhere(sizeClass, mayUseReserve: mayUseReserve)
+        if index >= 0, let offset = takeSlot(index) {
+            if sizeClass == SizeClass.node { freeNodeSlots -= 1 }
+            return offset
+        }
+        let offset = try allocateElsewhere(sizeClass, mayUseReserve: mayUseReserve)
+        if sizeClass == SizeClass.node, offset != nil { freeNodeSlots -= 1 }
+        return offset
     }
 
     @inline(__always)
@@ -161,6 +173,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
             setGeometry(index)
             if unsafe map[index].pointee.slotCount > 0 {
                 prepareBusy(index)
+                if sizeClass == SizeClass.node { freeNodeSlots += unsafe Int(map[index].pointee.slotCount) }
                 current[sizeClass] = index
                 return takeSlot(index)
             }
@@ -231,6 +244,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         else { throw damaged(index, "slot at \(offset) is free already") }
         unsafe words[slot >> 6] &= ~(1 << UInt64(slot & 63))
         unsafe chunk.pointee.freeSlots += 1
+        if unsafe chunk.pointee.kind == Chunk.slab { freeNodeSlots += 1 }
         if unsafe chunk.pointee.hint > UInt32(slot >> 6) { unsafe chunk.pointee.hint = UInt32(slot >> 6) }
         if unsafe chunk.pointee.freeSlots == chunk.pointee.slotCount,
             !isCurrent(index)
@@ -321,7 +335,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     /// A run of whole free chunks for `byteCount` bytes; nil when there is none so long.
     package mutating func allocateRun(_ byteCount: Int, mayUseReserve: Bool = false) -> UInt64? {
         let length = Self.runLength(byteCount)
-        if freeChunks < length + (mayUseReserve ? 0 : reserveChunks) { return nil }
+        if freeChunks < length + (mayUseReserve ? 0 : heldBackChunks) { return nil }
         var found = 0
         for index in 0..<chunkCount {
             let chunk = unsafe map[index]
@@ -360,19 +374,20 @@ package struct RecordHeap<M: Medium>: ~Copyable {
 
     /// True when the store should grow before it has to.
     @inline(__always)
-    package var isLow: Bool { freeChunks < reserveChunks + 2 + chunkCount >> 5 }
+    package var isLow: Bool { freeChunks < heldBackChunks + 2 + chunkCount >> 5 }
 
-    /// Slots of tree nodes that could be given out now, the reserve included.
-    package func nodeSlotsAvailable() -> Int {
-        var slots = 0
-        let perChunk = ChunkGeometry(sizeClass: SizeClass.node, reservedBytes: 0).slotCount
-        slots += freeChunks * perChunk
-        for index in 0..<chunkCount where unsafe map[index].pointee.kind == Chunk.slab + UInt8(SizeClass.node)
-        {
-            unsafe slots += Int(map[index].pointee.freeSlots)
-        }
-        return slots
+    /// Node slots that a checkpoint can count on: free ones, and what the free chunks hold.
+    package var nodeRoom: Int { freeNodeSlots + freeChunks * Self.nodesPerChunk }
+
+    /// Chunks that puts leave alone: the reserve, and what the next checkpoint will need for dirty nodes.
+    @inline(__always)
+    private var heldBackChunks: Int {
+        let missing = dirtyNodes - freeNodeSlots
+        return missing > 0 ? reserveChunks + 1 + missing / Self.nodesPerChunk : reserveChunks
     }
+
+    /// A little less than there are, for chunks whose first bytes are taken.
+    private static var nodesPerChunk: Int { 2000 }
 }
 
 extension UnsafeMutablePointer where Pointee == UInt64 {

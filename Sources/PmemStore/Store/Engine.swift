@@ -83,6 +83,21 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
 
     // MARK: Checkpoints
 
+    /// Bytes of chunks that are entirely free, and bytes of the log in use.
+    package func spaceInUse() -> (freeBytes: UInt64, logBytes: UInt64) {
+        let isMine = gate.isMine
+        if !isMine { gate.enterForMaintenance() }
+        defer { if !isMine { gate.leave() } }
+        return (UInt64(writer.heap.freeChunks) << Space.chunkShift, writer.log.usedBytes)
+    }
+
+    /// Why commits are refused; nil while they are not.
+    package func poisonReason() -> String? {
+        gate.enterForMaintenance()
+        defer { gate.leave() }
+        return writer.poisonReason
+    }
+
     /// Saves the newest commit; false when the last checkpoint already holds it. Grows the store where nodes need it.
     @discardableResult
     package func checkpoint(isClosing: Bool = false) throws(StoreError) -> Bool {
@@ -197,6 +212,7 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
             ChunkTableSegment(
                 firstChunk: segment.firstChunk, chunkCount: segment.chunkCount,
                 tableOffset: segment.tableOffset, firstBlock: 0))
+        verified.setStoreBytes(UInt64(segment.firstChunk + segment.chunkCount) << Space.chunkShift)
         writer.heap.addChunks(
             first: segment.firstChunk, count: segment.chunkCount, reservedBytes: segment.reservedBytes)
     }

@@ -102,6 +102,7 @@ public final class Store: Sendable {
     /// - Throws: what `body` throws; ``StoreError/commit(_:)``.
     @discardableResult
     public func write<R>(_ body: (inout WriteTransaction) throws -> R) throws -> R {
+        if engine.gate.isMine { throw StoreError.transaction(.nestedWrite) }
         engine.gate.enter()
         defer { engine.gate.leave() }
         return try runWrite(body)
@@ -111,6 +112,7 @@ public final class Store: Sendable {
     /// stays on its thread. `body` is synchronous, so a transaction is never carried across `await`.
     @discardableResult
     public func write<R>(_ body: (inout WriteTransaction) throws -> R) async throws -> R {
+        if engine.gate.isMine { throw StoreError.transaction(.nestedWrite) }
         await engine.gate.enterAsync()
         defer { engine.gate.leave() }
         return try runWrite(body)
@@ -127,6 +129,8 @@ public final class Store: Sendable {
     private func runWrite<R>(_ body: (inout WriteTransaction) throws -> R) throws -> R {
         if isClosed.load(ordering: .relaxed) { throw StoreError.transaction(.closed) }
         if let reason = engine.writer.poisonReason { throw StoreError.commit(.poisoned(reason: reason)) }
+        engine.gate.setOwner(true)
+        defer { engine.gate.setOwner(false) }
         engine.writer.begin()
         var transaction = WriteTransaction(engine: engine)
         do {
@@ -161,9 +165,10 @@ public final class Store: Sendable {
     ///
     /// Happens in the background by itself; readers and writers go on meanwhile.
     public func checkpoint() throws(StoreError) {
+        if engine.gate.isMine { throw .transaction(.nestedWrite) }
         if isClosed.load(ordering: .acquiring) { throw .transaction(.closed) }
-        if let reason = engine.writer.poisonReason { throw .commit(.poisoned(reason: reason)) }
         try engine.checkpoint()
+        if let reason = engine.poisonReason() { throw .commit(.poisoned(reason: reason)) }
     }
 
     /// Ends the store's use: a last checkpoint, then the files are let go. Twice is harmless.
@@ -171,6 +176,7 @@ public final class Store: Sendable {
     /// - Throws: ``StoreError/TransactionFailure/readersOpen(count:)`` while snapshots or reads are open; the store
     ///   then stays open.
     public func close() throws(StoreError) {
+        if engine.gate.isMine { throw .transaction(.nestedWrite) }
         let isMine = state.withLock { state in
             if state != .open { return false }
             state = .closing
@@ -227,11 +233,11 @@ public final class Store: Sendable {
     public var statistics: Statistics {
         let writer = unsafe counters.writer.pointee
         let checkpointer = unsafe counters.checkpointer.pointee
+        let space = engine.spaceInUse()
         return Statistics(
             commits: engine.readers.newestCommit, commitMedium: MediumStatistics(writer),
             checkpointMedium: MediumStatistics(checkpointer), fileBytes: directory.byteCount,
-            freeBytes: UInt64(engine.writer.heap.freeChunks) << Space.chunkShift,
-            logBytes: engine.writer.log.usedBytes, segments: directory.segments.count)
+            freeBytes: space.freeBytes, logBytes: space.logBytes, segments: directory.segments.count)
     }
 }
 

@@ -76,6 +76,9 @@ extension StoreOptions {
         if logBytes < 65_536 {
             throw .open(.invalidOption(name: "logBytes", reason: "\(logBytes) is less than 65536"))
         }
+        if logBytes > 1 << 32 {
+            throw .open(.invalidOption(name: "logBytes", reason: "\(logBytes) is more than 4 GiB"))
+        }
         if recoveryTimeTargetNanoseconds < 1_000_000 {
             throw .open(
                 .invalidOption(

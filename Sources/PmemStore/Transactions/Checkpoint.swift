@@ -90,7 +90,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         let isSame =
             writer.commit == superblock.commit && ledger.pending.count == 0 && writer.deltas.count == 0
         if isSame && (!isClosing || isClean) { return nil }
-        let pin = try readers.pin()
+        let pin = readers.pinForCheckpoint()
         pinCount += 1
         let deltas = writer.deltas
         writer.deltas = WordList(capacity: max(1 << 16, deltas.count))
@@ -120,7 +120,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         // Also after a failure: nodes that have a place are clean from now on, and the next checkpoint counts on them.
         ledger.add(nodes.births)
         ledger.release.lateDeaths += nodes.lateDeaths
-        giveBackSlots()
+        giveBackSlots(written: nodes.births.count - nodes.lateDeaths.count)
         if case .failure = result { unpinAfterFailure(cut) }
         return try result.get()
     }
@@ -161,10 +161,15 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         return slot
     }
 
-    private func giveBackSlots() {
+    private func giveBackSlots(written: Int) {
         gate.enterForMaintenance()
         defer { gate.leave() }
-        while let slot = slots.take() { writer.giveBack(slot) }
+        writer.heap.dirtyNodes -= written
+        do throws(StoreError) {
+            while let slot = slots.take() { try writer.heap.release(slot) }
+        } catch {
+            assertionFailure("a slot of this checkpoint cannot be given back: \(error)")
+        }
     }
 
     /// The store grows while a checkpoint runs, and the checkpoint may have taken slots in what was added.

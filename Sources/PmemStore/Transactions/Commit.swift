@@ -14,6 +14,7 @@ extension Writer {
         }
         // 2. Validate. With one writer at a time there is nothing that could have changed underneath.
         try makeLogRoom()
+        try makeNodeRoom()
         // 3. The records are on their way: every put has started its own. Where does the last one go?
         let isFound = set.hasDeferred ? locateDeferred() : false
         let spill = try spillPlace()
@@ -72,6 +73,29 @@ extension Writer {
         while !log.hasRoom(bytes) || pace.isOverdue {
             guard let maintenance else { throw .commit(.full(quotaBytes: 0, neededBytes: UInt64(bytes))) }
             try maintenance.makeLogRoom(bytes)
+        }
+    }
+
+    /// The next checkpoint needs a fresh slot for every dirty node before it can free an old one. A store without them
+    /// could not be saved any more, and so could not free anything either.
+    @inline(__always)
+    private mutating func makeNodeRoom() throws(StoreError) {
+        if nodesNeeded <= heap.nodeRoom { return }
+        try waitForNodeRoom()
+    }
+
+    /// Dirty nodes after this commit, at most: the last put and the catalog may copy or split two more paths.
+    @inline(__always)
+    private var nodesNeeded: Int { heap.dirtyNodes + trees.created.count + 2 * NodeLayout.depthLimit }
+
+    @inline(never)
+    private mutating func waitForNodeRoom() throws(StoreError) {
+        var attempt = 0
+        while nodesNeeded > heap.nodeRoom {
+            let bytes = (nodesNeeded - heap.nodeRoom) * NodeLayout.byteCount
+            guard let maintenance else { throw .commit(.full(quotaBytes: 0, neededBytes: UInt64(bytes))) }
+            try maintenance.makeSpace(bytes, attempt: attempt)
+            attempt += 1
         }
     }
 
@@ -141,7 +165,7 @@ extension Writer {
         adoptCreated(born: number)
         for index in 0..<set.births.count { deltas.append(set.births[index]) }
         for index in 0..<set.deaths.count { deltas.append(set.deaths[index]) }
-        pace.logged &+= UInt64(set.count)
+        pace.logged &+= UInt64(set.count + set.largeBytes / Pace.bytesPerOperation)
         commit = number
         set.clear()
         trees.forget()
@@ -166,18 +190,20 @@ extension Writer {
                 unsafe node.header.pointee.flags |= NodeLayout.droppedFlag
                 continue
             }
-            retirePlace(node)
+            if !retirePlace(node) { heap.dirtyNodes -= 1 }
             reclaimer.retire(node, dead: number)
         }
     }
 
-    /// A node's copy on the medium dies with it. While a checkpoint runs it may be about to get one: the mark tells the
+    /// A node's copy on the medium dies with it; false when it has none. While a checkpoint runs it may be about to get one: the mark tells the
     /// checkpointer that it is then for it to say so.
     @inline(__always)
-    private mutating func retirePlace(_ node: NodePointer) {
+    private mutating func retirePlace(_ node: NodePointer) -> Bool {
         let word = unsafe node.address + NodeLayout.placeOffset
         let place = unsafe isCheckpointing ? cpm_fetch_or8(word, NodeLayout.placeDead) : cpm_load8(word)
-        if place != 0 { deltas.append(NodeReference(raw: place).offset | Delta.death | Delta.node) }
+        if place == 0 { return false }
+        deltas.append(NodeReference(raw: place).offset | Delta.death | Delta.node)
+        return true
     }
 
     @inline(__always)
@@ -188,6 +214,7 @@ extension Writer {
                 trees.pool.release(node)
             } else {
                 unsafe node.header.pointee.born = number
+                heap.dirtyNodes += 1
             }
         }
     }

@@ -14,6 +14,9 @@ package struct Pace: Sendable {
     /// Operations that the log may hold at most.
     package private(set) var budget: UInt64 = 0
 
+    /// Bytes of large values whose verification takes as long as replaying one operation.
+    package static let bytesPerOperation = 4096
+
     /// Before anything was measured, per 1000 operations.
     private static let guess: UInt64 = 600_000
 
@@ -25,7 +28,11 @@ package struct Pace: Sendable {
 
     private mutating func setBudget() {
         // Opening does more than replay, and machines differ from day to day: plan with two thirds of the target.
-        budget = max(1000, targetNanoseconds / 3 * 2 * 1000 / max(replayNanoseconds, 1))
+        let planned = targetNanoseconds / 3 * 2
+        budget = max(
+            1000,
+            planned.multipliedFullWidth(by: 1000).high == 0
+                ? planned &* 1000 / replayNanoseconds : .max / 4)
     }
 
     /// Takes a replay of `operations` into account.

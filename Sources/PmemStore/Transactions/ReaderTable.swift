@@ -18,13 +18,14 @@ internal import Glibc
     private let published: UnsafeMutableRawPointer
 
     package init() {
-        unsafe slots = unsafe UnsafeMutableRawPointer(Virtual.allocate(UInt64.self, count: Self.limit * 8))
+        unsafe slots = unsafe UnsafeMutableRawPointer(
+            Virtual.allocate(UInt64.self, count: (Self.limit + 1) * 8))
         unsafe published = .allocate(byteCount: 192, alignment: 64)
         unsafe memset(published, 0, 192)
     }
 
     package func deallocate() {
-        unsafe Virtual.deallocate(slots.assumingMemoryBound(to: UInt64.self), count: Self.limit * 8)
+        unsafe Virtual.deallocate(slots.assumingMemoryBound(to: UInt64.self), count: (Self.limit + 1) * 8)
         unsafe published.deallocate()
     }
 
@@ -69,6 +70,14 @@ internal import Glibc
         }
     }
 
+    /// Pins the newest commit in a slot that no reader takes, so that a checkpoint never lacks one. Under the write gate.
+    package func pinForCheckpoint() -> Pin {
+        let commit = newestCommit
+        unsafe cpm_store8_ordered(slots + 64, Self.word(commit))
+        raiseUsed(2)
+        return Pin(slot: 1, commit: commit, root: root(of: commit))
+    }
+
     @inline(__always)
     package func unpin(_ pin: Pin) { unsafe cpm_store8_release(slots + Int(pin.slot) * 64, 0) }
 
@@ -86,7 +95,7 @@ internal import Glibc
 
     @inline(never)
     private func claimSlowly(_ commit: UInt64) throws(StoreError) -> Int {
-        for slot in 1..<Self.limit where unsafe cpm_load8(slots + slot * 64) == 0 {
+        for slot in 2...Self.limit where unsafe cpm_load8(slots + slot * 64) == 0 {
             if unsafe cpm_compare_exchange8(slots + slot * 64, 0, Self.word(commit)) == 0 {
                 raiseUsed(UInt64(slot + 1))
                 return slot

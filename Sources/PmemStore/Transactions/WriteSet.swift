@@ -13,6 +13,8 @@ internal import Glibc
     package var births = WordList()
     /// What the transaction sets free: offset and flags (see ``Delta``).
     package var deaths = WordList()
+    /// Bytes of large values, which replay has to verify.
+    package var largeBytes = 0
     /// Key of the deferred put.
     package let deferredKeyStart: UnsafeMutableRawPointer
     package var deferredKeyBytes = -1
@@ -53,6 +55,7 @@ internal import Glibc
     @inline(__always)
     package mutating func clear() {
         count = 0
+        largeBytes = 0
         births.truncate(to: 0)
         deaths.truncate(to: 0)
         deferredKeyBytes = -1

@@ -7,29 +7,16 @@ internal import Glibc
 @safe package struct Writer<M: Medium>: ~Copyable {
     package let medium: M
     package let space: NodeSpace<M>
-    package var heap: RecordHeap<M>
     package var trees: TreeWriter<M>
     package let readers: ReaderTable
     package var reclaimer: NodeReclaimer
-    package var log: CommitLog<M>
-    package var pace: Pace
     /// Frees space, or makes some, while the writer waits. Set by the engine.
     package var maintenance: (any WriterMaintenance)?
 
-    /// Newest published commit.
-    package var commit: UInt64
-    /// Generation of the checkpoint that the next commit will be part of.
-    package var epoch: UInt32
+    /// What the checkpointer changes too, while this writer waits for it in the middle of a call.
+    let shared: UnsafeMutablePointer<WriterShared<M>>
+
     package var catalog: TreeState
-    package var nextTable: UInt32
-    /// Births and deaths since the last checkpoint began.
-    package var deltas = WordList(capacity: 1 << 16)
-    /// True while the checkpointer writes nodes: retiring one then needs an atomic mark.
-    package var isCheckpointing = false
-
-    /// Why commits are refused, once they are.
-    package var poisonReason: String?
-
     package var set = WriteSet()
     private var table: UInt32 = .max
     private var tree = TreeState.empty
@@ -45,14 +32,12 @@ internal import Glibc
     ) {
         self.medium = medium
         self.space = space
-        self.heap = heap
         self.readers = readers
-        self.log = log
-        self.pace = pace
-        self.commit = commit
-        self.epoch = epoch
         self.catalog = catalog
-        self.nextTable = nextTable
+        unsafe shared = .allocate(capacity: 1)
+        unsafe shared.initialize(
+            to: WriterShared(
+                heap: heap, log: log, pace: pace, commit: commit, epoch: epoch, nextTable: nextTable))
         trees = TreeWriter(space: space, pool: NodePool())
         reclaimer = NodeReclaimer(readers: readers)
         unsafe scratch = .allocate(byteCount: (Record.byteLimit + 127) & ~63, alignment: 64)
@@ -60,7 +45,8 @@ internal import Glibc
 
     deinit {
         unsafe scratch.deallocate()
-        deltas.deallocate()
+        unsafe shared.deinitialize(count: 1)
+        unsafe shared.deallocate()
     }
 
     // MARK: Tables
@@ -363,6 +349,7 @@ internal import Glibc
     private mutating func writeDescriptor(
         key: KeyBytes, offset: UInt64, byteCount: Int, checksum: UInt32
     ) throws(StoreError) -> WrittenRecord {
+        set.largeBytes += byteCount
         var descriptor = cpm_external_value(
             offset: offset, byteCount: UInt64(byteCount), checksum: checksum, reserved: 0)
         let result: Result<WrittenRecord, StoreError> = unsafe withUnsafeBytes(of: &descriptor) { bytes in

@@ -81,7 +81,20 @@ package final class WriterGate: Sendable {
         }
     }
 
+    /// The thread whose transaction is open, so that it can be told when it is about to wait for itself.
+    private let owner = Atomic<UInt>(0)
+
     package init() {}
+
+    /// True on the thread whose transaction is open.
+    @inline(__always)
+    package var isMine: Bool { owner.load(ordering: .relaxed) == UInt(pthread_self()) }
+
+    /// The calling thread's transaction opens, or ends. While it holds the gate.
+    @inline(__always)
+    package func setOwner(_ isOpen: Bool) {
+        owner.store(isOpen ? UInt(pthread_self()) : 0, ordering: .relaxed)
+    }
 
     /// How many wait in line. For tests and statistics: it changes while it is looked at.
     package var waitingCount: Int { line.withLock { $0.waiting.count - $0.first } }

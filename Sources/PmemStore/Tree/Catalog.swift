@@ -14,9 +14,10 @@ package enum Catalog {
     package static func withKey<R>(
         _ table: UInt32, _ body: (KeyBytes) throws(StoreError) -> R
     ) throws(StoreError) -> R {
-        var word = UInt64(table).bigEndian
-        let address = unsafe withUnsafeMutablePointer(to: &word) { unsafe $0 }
-        return try unsafe body(KeyBytes(start: address, count: 8))
+        let word = UInt64(table).bigEndian
+        return try unsafe Swift.withUnsafeBytes(of: word) { (key: KeyBytes) throws(StoreError) in
+            try unsafe body(key)
+        }
     }
 
     /// A table's tree as a catalog root has it.

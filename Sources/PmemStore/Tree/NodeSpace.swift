@@ -37,12 +37,17 @@ package struct NodeSpace<M: Medium>: Sendable {
     @inline(never)
     private func verify(_ reference: NodeReference) throws(StoreError) -> NodePointer {
         let offset = reference.offset
+        guard offset < verified.storeBytes, verified.storeBytes - offset >= UInt64(NodeLayout.byteCount)
+        else {
+            throw damaged(reference, "beyond the store's \(verified.storeBytes) bytes")
+        }
         let header = unsafe medium.read(offset, NodeLayout.headerBytes)
         let node = unsafe NodePointer(UnsafeMutableRawPointer(mutating: header))
         let fields = unsafe node.header.pointee
         guard fields.magic == UInt16(CPM_NODE_MAGIC), fields.place == offset, fields.lines >= 16,
             Int(fields.count) <= (fields.level == 0 ? NodeLayout.leafCapacity : NodeLayout.innerCapacity),
-            Int(fields.level) < NodeLayout.depthLimit
+            Int(fields.level) < NodeLayout.depthLimit,
+            UInt64(fields.lines) << 6 <= verified.storeBytes - offset
         else { throw damaged(reference, "no node of this place") }
         let bytes = unsafe medium.read(offset, node.byteCount)
         let checksum = unsafe Checksum.of(
@@ -65,21 +70,32 @@ package struct NodeSpace<M: Medium>: Sendable {
     /// A word pointer for every chunk, null until a node of the chunk is verified.
     private let chunks: UnsafeMutablePointer<UInt>
     private let chunkLimit: Int
+    /// Bytes of the store; grows with it.
+    private let end: UnsafeMutablePointer<UInt64>
     private static let wordsPerChunk = Int(CPM_CHUNK_BYTES / CPM_LINE) / 64
 
-    package init(addressBytes: UInt64) {
+    package init(addressBytes: UInt64, storeBytes: UInt64) {
         chunkLimit = Int(addressBytes / UInt64(CPM_CHUNK_BYTES))
+        unsafe end = .allocate(capacity: 1)
+        unsafe end.initialize(to: storeBytes)
         unsafe chunks = unsafe Virtual.allocate(UInt.self, count: chunkLimit)
     }
 
     /// Gives the memory back. Only when nobody reads any more.
     package func deallocate() {
-        for chunk in 0..<chunkLimit where chunk < chunkLimit {
+        for chunk in 0..<min(chunkLimit, Int(storeBytes / UInt64(CPM_CHUNK_BYTES))) {
             guard let words = unsafe UnsafeMutableRawPointer(bitPattern: chunks[chunk]) else { continue }
             unsafe free(words)
         }
         unsafe Virtual.deallocate(chunks, count: chunkLimit)
+        unsafe end.deallocate()
     }
+
+    /// Bytes of the store: no reference leads beyond.
+    package var storeBytes: UInt64 { unsafe cpm_load8_acquire(end) }
+
+    /// The store has grown.
+    package func setStoreBytes(_ bytes: UInt64) { unsafe cpm_store8_release(end, bytes) }
 
     @inline(__always)
     package func contains(_ offset: UInt64) -> Bool {

@@ -20,7 +20,7 @@ import Testing
 
     init(byteCount: Int = 256 << 20) {
         medium = HeapMedium(byteCount: byteCount)
-        verified = VerifiedNodes(addressBytes: UInt64(byteCount))
+        verified = VerifiedNodes(addressBytes: UInt64(byteCount), storeBytes: UInt64(byteCount))
         trees = TreeWriter(space: NodeSpace(medium: medium, verified: verified), pool: NodePool())
     }
 
