@@ -42,7 +42,9 @@ struct MediaDamageTests {
             let log = (head: Int(run.store.engine.writer.log.head), tail: Int(run.store.engine.writer.log.tail))
             return [(ring + log.head)..<(ring + log.tail - 64)]
         case .node:
-            var check = TreeCheck(space: try SimulatedStore(image(run), layout: run.layout).engine.space)
+            let store = try SimulatedStore(image(run), layout: run.layout)
+            defer { withExtendedLifetime(store) {} }
+            var check = TreeCheck(space: store.engine.space)
             try check.check(TreeState(root: NodeReference(raw: superblock.root), pairs: 0, isCatalog: true))
             for table in StoreOracle.tables {
                 let root = NodeReference(raw: superblock.root)
