@@ -22,7 +22,9 @@ package struct CommitLog<M: Medium>: ~Copyable {
     private var scratch: UnsafeMutableRawPointer
     private var scratchBytes: Int
 
-    package init(medium: M, start: UInt64, capacity: UInt64, salt: UInt64, generation: UInt64, head: UInt64, tail: UInt64) {
+    package init(
+        medium: M, start: UInt64, capacity: UInt64, salt: UInt64, generation: UInt64, head: UInt64, tail: UInt64
+    ) {
         self.medium = medium
         self.generation = generation
         self.start = start
@@ -97,8 +99,8 @@ package struct CommitLog<M: Medium>: ~Copyable {
     @inline(__always)
     private mutating func finish(_ offset: UInt64, bytes: Int, commit: UInt64, count: Int, flags: UInt16) {
         var entry = cpm_log_entry(
-            checksum: 0, byteCount: UInt32(bytes), commit: commit, operationCount: UInt32(count), flags: flags | mark,
-            magic: UInt16(CPM_LOG_MAGIC))
+            checksum: 0, byteCount: UInt32(bytes), commit: commit, operationCount: UInt32(count),
+            flags: flags | mark, magic: UInt16(CPM_LOG_MAGIC))
         scratch.storeBytes(of: entry, as: cpm_log_entry.self)
         entry.checksum = Checksum.of(
             scratch + 4, bytes - 4, seed: Checksum.logSeed(salt: salt, commit: commit, offset: offset))
@@ -116,8 +118,8 @@ package struct CommitLog<M: Medium>: ~Copyable {
         let offset = start + place
         memset(scratch, 0, 64)
         var entry = cpm_log_entry(
-            checksum: 0, byteCount: UInt32(left), commit: commit, operationCount: 0, flags: UInt16(CPM_LOG_PAD) | mark,
-            magic: UInt16(CPM_LOG_MAGIC))
+            checksum: 0, byteCount: UInt32(left), commit: commit, operationCount: 0,
+            flags: UInt16(CPM_LOG_PAD) | mark, magic: UInt16(CPM_LOG_MAGIC))
         scratch.storeBytes(of: entry, as: cpm_log_entry.self)
         entry.checksum = Checksum.of(
             scratch + 4, 60, seed: Checksum.logSeed(salt: salt, commit: commit, offset: offset))

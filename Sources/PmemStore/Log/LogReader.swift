@@ -52,12 +52,14 @@ package struct LogReader<M: Medium> {
         let generation = UInt8(head.flags >> 8)
         if head.flags & UInt16(CPM_LOG_SPILLED) == 0 {
             return LogEntryView(
-                commit: commit, generation: generation, end: end, operations: body, operationCount: count, spill: nil)
+                commit: commit, generation: generation, end: end, operations: body, operationCount: count,
+                spill: nil)
         }
         let spill = body.loadUnaligned(as: cpm_log_spill.self)
         guard let operations = spilled(spill, count: count) else { return nil }
         return LogEntryView(
-            commit: commit, generation: generation, end: end, operations: operations, operationCount: count, spill: spill)
+            commit: commit, generation: generation, end: end, operations: operations, operationCount: count,
+            spill: spill)
     }
 
     private func header(at position: UInt64, commit: UInt64) -> cpm_log_entry? {

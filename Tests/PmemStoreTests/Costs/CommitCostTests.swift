@@ -27,10 +27,13 @@ struct CommitCostTests {
         let after = store.statistics.commitMedium
         return Cost(
             fences: after.fences - before.fences,
-            lines: after.nonTemporalLines - before.nonTemporalLines + after.flushedLines - before.flushedLines)
+            lines: after.nonTemporalLines - before.nonTemporalLines + after.flushedLines - before.flushedLines
+        )
     }
 
-    private static func key(_ number: Int) -> [UInt8] { Array("key \(1_000_000_000_000 + number)".utf8.suffix(16)) }
+    private static func key(_ number: Int) -> [UInt8] {
+        Array("key \(1_000_000_000_000 + number)".utf8.suffix(16))
+    }
 
     @Test("Opening a store: one fence")
     func opening() throws {
@@ -56,7 +59,9 @@ struct CommitCostTests {
         try Self.withStore { store in
             let value = [UInt8](repeating: 1, count: 100)
             for number in 0..<3 {
-                let cost = try Self.cost(store) { try store.write { tx in try tx.put(value, forKey: Self.key(number)) } }
+                let cost = try Self.cost(store) {
+                    try store.write { tx in try tx.put(value, forKey: Self.key(number)) }
+                }
                 #expect(cost == Cost(fences: 1, lines: 3))
             }
         }

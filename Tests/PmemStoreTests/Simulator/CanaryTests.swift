@@ -9,12 +9,15 @@ struct CanaryTests {
         case noDrainAtCommit, noDrainBeforeSuperblock, noDrainAfterSuperblock, superblockBeforeFence
         case noLogEntry, noRecord, noNodeOrBitmap, noChunkTable, noSuperblock, noFlushInRecovery
 
-        func effect(_ event: SimulatedEvent, _ drains: Int, _ layout: SimulatedLayout) -> MediumMutation.Effect {
+        func effect(_ event: SimulatedEvent, _ drains: Int, _ layout: SimulatedLayout)
+            -> MediumMutation.Effect
+        {
             let region = layout.region(event.offset)
             let isCopy = event.kind == .copyIn
             let isDrain = event.kind == .drain && event.role == .checkpointer
             switch self {
-            case .noDrainAtCommit: return event.kind == .drain && event.role == .writer ? .isDropped : .happens
+            case .noDrainAtCommit:
+                return event.kind == .drain && event.role == .writer ? .isDropped : .happens
             case .noDrainBeforeSuperblock: return isDrain && drains % 2 == 0 ? .isDropped : .happens
             case .noDrainAfterSuperblock: return isDrain && drains % 2 == 1 ? .isDropped : .happens
             case .superblockBeforeFence:
@@ -22,7 +25,8 @@ struct CanaryTests {
                 return isCopy && region == .superblock ? .isDurableAtOnce : .happens
             case .noLogEntry: return isCopy && region == .log ? .isDropped : .happens
             case .noRecord: return isCopy && region == .heap && event.role == .writer ? .isDropped : .happens
-            case .noNodeOrBitmap: return isCopy && region == .heap && event.role == .checkpointer ? .isDropped : .happens
+            case .noNodeOrBitmap:
+                return isCopy && region == .heap && event.role == .checkpointer ? .isDropped : .happens
             case .noChunkTable: return isCopy && region == .chunkTable ? .isDropped : .happens
             case .noSuperblock: return isCopy && region == .superblock ? .isDropped : .happens
             case .noFlushInRecovery: return event.kind == .flush ? .isDropped : .happens

@@ -55,7 +55,8 @@ final class CrashExplorer {
     private var context: String
 
     init(
-        _ memory: SimulatedMemory, layout: SimulatedLayout, plan: Plan, seed: UInt64, context: String, depth: Int = 0
+        _ memory: SimulatedMemory, layout: SimulatedLayout, plan: Plan, seed: UInt64, context: String,
+        depth: Int = 0
     ) {
         self.memory = memory
         self.layout = layout
@@ -156,7 +157,9 @@ final class CrashExplorer {
 
     /// Among the many records of a large transaction a few stand for all.
     private func isRepresentative(_ event: SimulatedEvent) -> Bool {
-        if event.kind != .copyIn || memory.pending.count < 128 || layout.region(event.offset) != .heap { return true }
+        if event.kind != .copyIn || memory.pending.count < 128 || layout.region(event.offset) != .heap {
+            return true
+        }
         return random.oneIn(memory.pending.count / 64)
     }
 
@@ -164,7 +167,9 @@ final class CrashExplorer {
         guard isExploring, isRepresentative(event) else { return }
         tally.events += 1
         exploreImages("before \(event)")
-        if plan.kills > 0, !memory.pending.isEmpty, random.oneIn(plan.kills) { killProcess("before \(event)") }
+        if plan.kills > 0, !memory.pending.isEmpty, random.oneIn(plan.kills) {
+            killProcess("before \(event)")
+        }
     }
 
     private func exploreImages(_ place: @autoclosure () -> String) {
@@ -181,7 +186,8 @@ final class CrashExplorer {
 
     /// Equal for equal images with equal expectations.
     private func fingerprint(_ selection: CrashSelection) -> UInt64 {
-        var hash = UInt64(memory.durableVersion) &* 0x9e37_79b9_7f4a_7c15 ^ acknowledged << 1 ^ UInt64(allowed.count)
+        var hash =
+            UInt64(memory.durableVersion) &* 0x9e37_79b9_7f4a_7c15 ^ acknowledged << 1 ^ UInt64(allowed.count)
         for (index, unit) in memory.pending.enumerated() where selection.contains(index, unit) {
             var mixer = SeededGenerator(seed: UInt64(unit.offset) ^ unit.value &* 0xff51_afd7_ed55_8ccd)
             hash = hash &+ mixer.next()

@@ -12,7 +12,8 @@ final class CrashRun {
     init(seed: UInt64, plan: CrashExplorer.Plan = .init(), chunks: Int = 24, context: String = "") throws {
         layout = SimulatedLayout(chunks: chunks)
         memory = SimulatedMemory(byteCount: layout.byteCount)
-        explorer = CrashExplorer(memory, layout: layout, plan: plan, seed: seed, context: "seed \(seed) \(context)")
+        explorer = CrashExplorer(
+            memory, layout: layout, plan: plan, seed: seed, context: "seed \(seed) \(context)")
         layout.format(memory)
         explorer.settle(0, StoreModel())
         store = try SimulatedStore(memory, layout: layout)

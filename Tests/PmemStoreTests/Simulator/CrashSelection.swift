@@ -47,14 +47,18 @@ enum CrashSelection: CustomStringConvertible {
 
     /// The naive model's images of a crash point: all subsets of up to 8 words; of more, the extremes, and `sample` of
     /// each other kind.
-    static func images(of pending: [PendingUnit], sample: Int, using random: inout SeededGenerator) -> [CrashSelection] {
+    static func images(of pending: [PendingUnit], sample: Int, using random: inout SeededGenerator)
+        -> [CrashSelection]
+    {
         let count = pending.count
         if count == 0 { return [.none] }
         if count <= 8 { return (0..<(1 << UInt64(count))).map { .mask($0) } }
         var images: [CrashSelection] = [.none, .all]
         let events = pending.reduce(into: [Int]()) { if $0.last != $1.event { $0.append($1.event) } }
         for event in pick(events, sample, &random) { images += [.withoutEvent(event), .onlyEvent(event)] }
-        for unit in pick(Array(0..<count), sample, &random) { images += [.without(unit: unit), .only(unit: unit)] }
+        for unit in pick(Array(0..<count), sample, &random) {
+            images += [.without(unit: unit), .only(unit: unit)]
+        }
         for _ in 0..<sample {
             images += [
                 .first(.random(in: 1..<count, using: &random)), .from(.random(in: 1..<count, using: &random)),
@@ -75,6 +79,7 @@ enum CrashSelection: CustomStringConvertible {
     /// `count` of the items, the newest among them: what a crash leaves out first.
     private static func pick(_ items: [Int], _ count: Int, _ random: inout SeededGenerator) -> [Int] {
         if items.count <= count { return items }
-        return [items[items.count - 1]] + (1..<max(count, 1)).map { _ in items[.random(in: 0..<items.count, using: &random)] }
+        return [items[items.count - 1]]
+            + (1..<max(count, 1)).map { _ in items[.random(in: 0..<items.count, using: &random)] }
     }
 }

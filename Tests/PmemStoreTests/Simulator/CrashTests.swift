@@ -23,7 +23,9 @@ struct CrashTests {
         print("random workload, seed \(seed): \(run.explorer.tally)")
     }
 
-    @Test("Any crash around the ends of the log's ring, with pads and spilled operations", arguments: TestPlan.seeds([5]))
+    @Test(
+        "Any crash around the ends of the log's ring, with pads and spilled operations",
+        arguments: TestPlan.seeds([5]))
     func logWraps(seed: UInt64) throws {
         var plan = Self.nestedPlan
         plan.sample = 1
@@ -42,7 +44,8 @@ struct CrashTests {
         print("log wraps, seed \(seed): \(run.explorer.tally)")
     }
 
-    @Test("Any crash of a store that runs full, so that checkpoints come in the middle of transactions",
+    @Test(
+        "Any crash of a store that runs full, so that checkpoints come in the middle of transactions",
         arguments: TestPlan.seeds([7]))
     func fullStore(seed: UInt64) throws {
         var plan = CrashExplorer.Plan()

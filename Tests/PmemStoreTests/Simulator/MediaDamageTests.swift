@@ -9,7 +9,9 @@ import Testing
 /// in one is noticed by replay and by checks only.
 @Suite("Simulator: media damage")
 struct MediaDamageTests {
-    enum Part: String, CaseIterable, Sendable { case newestSuperblock, olderSuperblock, chunkTable, bitmap, node, log }
+    enum Part: String, CaseIterable, Sendable {
+        case newestSuperblock, olderSuperblock, chunkTable, bitmap, node, log
+    }
 
     /// Two checkpoints, then commits that stand in the log only.
     private static func makeRun() throws -> CrashRun {
@@ -19,7 +21,9 @@ struct MediaDamageTests {
             .commit(range.map { .put([fill, 1], key: Array("key \($0)".utf8), table: $0 % 2 == 0 ? 1 : 2) })
         }
         try run.run([puts(0..<150, 1), .checkpoint, puts(100..<200, 2), .checkpoint])
-        try run.run([puts(0..<2, 3), puts(1..<3, 4), puts(2..<4, 5), .commit([.delete(Array("key 9".utf8), table: 2)])])
+        try run.run([
+            puts(0..<2, 3), puts(1..<3, 4), puts(2..<4, 5), .commit([.delete(Array("key 9".utf8), table: 2)]),
+        ])
         return run
     }
 
@@ -39,7 +43,9 @@ struct MediaDamageTests {
         case .log:
             // All entries but the last, whose damage looks like a torn tail.
             let ring = Int(run.layout.segment.logOffset)
-            let log = (head: Int(run.store.engine.writer.log.head), tail: Int(run.store.engine.writer.log.tail))
+            let log = (
+                head: Int(run.store.engine.writer.log.head), tail: Int(run.store.engine.writer.log.tail)
+            )
             return [(ring + log.head)..<(ring + log.tail - 64)]
         case .node:
             let store = try SimulatedStore(image(run), layout: run.layout)
@@ -91,8 +97,12 @@ struct MediaDamageTests {
             }
             refused += 1
             // Whatever the oracle could not do must be for a typed error, never for a wrong answer.
-            #expect(failure.contains("corrupted(") || failure.contains("newerFormat"), "offset \(offset), bit \(bit): \(failure)")
-            if part == .log { #expect(failure.contains("commitLog"), "offset \(offset), bit \(bit): \(failure)") }
+            #expect(
+                failure.contains("corrupted(") || failure.contains("newerFormat"),
+                "offset \(offset), bit \(bit): \(failure)")
+            if part == .log {
+                #expect(failure.contains("commitLog"), "offset \(offset), bit \(bit): \(failure)")
+            }
         }
         if part != .olderSuperblock, part != .bitmap, part != .chunkTable { #expect(refused > 0) }
         print("damage to \(part): \(refused) of \(150 * TestPlan.scale) refused")

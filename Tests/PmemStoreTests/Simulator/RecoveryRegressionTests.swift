@@ -19,7 +19,9 @@ struct RecoveryRegressionTests {
         try run.run([
             .commit([.delete(Self.key(0), table: 1)]), .checkpoint,
         ])
-        try run.quietly { try run.run([.checkpoint, .commit((4..<60).map { Self.put($0, Self.large) }), .reopen]) }
+        try run.quietly {
+            try run.run([.checkpoint, .commit((4..<60).map { Self.put($0, Self.large) }), .reopen])
+        }
         #expect(StoreOracle(layout: run.layout).structuralFailure(run.store) == nil)
         #expect(run.failures.isEmpty)
     }

@@ -13,7 +13,8 @@ struct SimulatedMedium: Medium {
     func load8(_ offset: UInt64) -> UInt64 { memory.word(Int(offset)) }
 
     func read(_ offset: UInt64, _ byteCount: Int) -> UnsafeRawPointer {
-        precondition(byteCount >= 0 && Int(offset) + byteCount <= memory.byteCount, "a read beyond the medium")
+        precondition(
+            byteCount >= 0 && Int(offset) + byteCount <= memory.byteCount, "a read beyond the medium")
         return unsafe UnsafeRawPointer(memory.base + Int(offset))
     }
 

@@ -58,14 +58,17 @@ internal import Glibc
     private static func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer {
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
         let start = unsafe mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, -1, 0)
-        guard let start = unsafe start, unsafe start != MAP_FAILED else { fatalError("no memory to simulate") }
+        guard let start = unsafe start, unsafe start != MAP_FAILED else {
+            fatalError("no memory to simulate")
+        }
         return unsafe start
     }
 
     // MARK: Events
 
     private func begin(
-        _ kind: SimulatedEvent.Kind, _ role: SimulatedEvent.Role, _ offset: UInt64, _ byteCount: Int, _ site: UInt32
+        _ kind: SimulatedEvent.Kind, _ role: SimulatedEvent.Role, _ offset: UInt64, _ byteCount: Int,
+        _ site: UInt32
     ) -> SimulatedEvent {
         let event = SimulatedEvent(
             number: eventCount, kind: kind, role: role, offset: Int(offset), byteCount: byteCount, site: site)
@@ -75,7 +78,8 @@ internal import Glibc
     }
 
     func copyIn(
-        _ offset: UInt64, _ source: UnsafeRawPointer, _ byteCount: Int, role: SimulatedEvent.Role, site: UInt32
+        _ offset: UInt64, _ source: UnsafeRawPointer, _ byteCount: Int, role: SimulatedEvent.Role,
+        site: UInt32
     ) {
         precondition(offset % 8 == 0 && Int(offset) + byteCount <= self.byteCount, "a copy out of place")
         let event = begin(.copyIn, role, offset, byteCount, site)
@@ -172,7 +176,8 @@ internal import Glibc
             return
         }
         // What a word was before it became durable can no longer arrive.
-        pending = pending.enumerated().filter { !$1.isStarted && $0 > last[$1.offset, default: -1] }.map(\.element)
+        pending = pending.enumerated().filter { !$1.isStarted && $0 > last[$1.offset, default: -1] }.map(
+            \.element)
         for unit in pending { unsafe wordMarks[unit.offset >> 3] = 1 }
     }
 

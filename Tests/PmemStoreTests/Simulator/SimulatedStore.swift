@@ -48,7 +48,8 @@ final class SimulatedStore {
         self.memory = memory
         let segment = layout.segment
         let place = ChunkTableSegment(
-            firstChunk: 0, chunkCount: segment.chunkCount, tableOffset: segment.chunkTableOffset, firstBlock: 0)
+            firstChunk: 0, chunkCount: segment.chunkCount, tableOffset: segment.chunkTableOffset,
+            firstBlock: 0)
         let recovery = Recovery(
             medium: SimulatedMedium(memory: memory, role: .writer), segments: [place],
             reservedBytes: [Int(segment.reservedBytes)], storeBytes: segment.byteCount,

@@ -52,7 +52,8 @@ struct StaleLogTests {
         private func images(of pending: [PendingUnit]) -> [CrashSelection] {
             let entry = pending.last?.event
             let words = pending.indices.filter { pending[$0].event == entry }
-            return CrashSelection.eventSubsets(of: pending) + words.map { .without(unit: $0) } + words.map { .only(unit: $0) }
+            return CrashSelection.eventSubsets(of: pending) + words.map { .without(unit: $0) }
+                + words.map { .only(unit: $0) }
         }
 
         func crashFirst() {
@@ -70,7 +71,9 @@ struct StaleLogTests {
             let store = try SimulatedStore(first, layout: run.layout)
             let base = store.commit
             var start = model
-            if base == number + 1 { for operation in StaleLogTests.transaction(1) { operation.apply(to: &start) } }
+            if base == number + 1 {
+                for operation in StaleLogTests.transaction(1) { operation.apply(to: &start) }
+            }
             var next = start
             for operation in StaleLogTests.transaction(2) { operation.apply(to: &next) }
             let allowed = [base: start, base + 1: next]
@@ -87,7 +90,9 @@ struct StaleLogTests {
                 second.loadPowerCut(selection)
                 let oracle = StoreOracle(layout: run.layout)
                 let result = oracle.failure(in: second, allowed: allowed, isThorough: false)
-                if let failure = result.failure { failures.append("\(context), second \(selection): \(failure)") }
+                if let failure = result.failure {
+                    failures.append("\(context), second \(selection): \(failure)")
+                }
             }
         }
     }

@@ -27,15 +27,21 @@ struct StoreOracle {
         _ store: SimulatedStore, _ pairs: [StoreModel.Pair], table: UInt32
     ) throws(StoreError) -> String? {
         let view = try store.view(table)
-        if view.count != pairs.count { return "table \(table) has \(view.count) pairs instead of \(pairs.count)" }
+        if view.count != pairs.count {
+            return "table \(table) has \(view.count) pairs instead of \(pairs.count)"
+        }
         var cursor = TreeCursor(space: view.space, root: view.tree.reference)
         defer { cursor.deallocate() }
         try cursor.seekFirst()
         for pair in pairs {
             guard cursor.isValid else { return "table \(table) ends before \(pair.key)" }
             let found = try unsafe view.pair(cursor.reference)
-            if unsafe !Self.isEqual(found.key, pair.key) { return "table \(table): another key than \(pair.key)" }
-            if unsafe !Self.isEqual(found.value, pair.value) { return "table \(table): another value of \(pair.key)" }
+            if unsafe !Self.isEqual(found.key, pair.key) {
+                return "table \(table): another key than \(pair.key)"
+            }
+            if unsafe !Self.isEqual(found.value, pair.value) {
+                return "table \(table): another value of \(pair.key)"
+            }
             try cursor.next()
         }
         return cursor.isValid ? "table \(table) goes on behind its end" : nil
@@ -67,7 +73,9 @@ struct StoreOracle {
     }
 
     /// The difference, in both directions, between what is reachable and what is taken.
-    private func leak(_ store: SimulatedStore, _ check: TreeCheck<SimulatedMedium>) throws(StoreError) -> String? {
+    private func leak(_ store: SimulatedStore, _ check: TreeCheck<SimulatedMedium>) throws(StoreError)
+        -> String?
+    {
         var reachable = Set(check.nodesOnMedium.map(\.offset))
         for reference in check.records {
             let record = store.engine.space.record(reference)

@@ -12,7 +12,10 @@ struct WorkloadGenerator {
         var keys: [[UInt8]] = [[]]
         for number in 1..<keyCount {
             // Short ones, ones that differ behind the head, and long ones.
-            let text = ["k\(number)", "a common prefix \(number)", "p\(number % 3)" + String(repeating: "x", count: number * 9)]
+            let text = [
+                "k\(number)", "a common prefix \(number)",
+                "p\(number % 3)" + String(repeating: "x", count: number * 9),
+            ]
             keys.append(Array(text[number % 3].utf8))
         }
         self.keys = keys
@@ -64,6 +67,7 @@ struct WorkloadGenerator {
     mutating func filler(entryBytes: Int) -> ModelStep {
         let count = max(1, (entryBytes - 24) / 24)
         let fill = UInt8.random(in: 0...255, using: &random)
-        return .commit((0..<count).map { .put([fill, UInt8($0 & 255)], key: Array("filler \($0 % 8)".utf8), table: 3) })
+        return .commit(
+            (0..<count).map { .put([fill, UInt8($0 & 255)], key: Array("filler \($0 % 8)".utf8), table: 3) })
     }
 }

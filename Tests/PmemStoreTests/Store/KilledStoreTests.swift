@@ -43,7 +43,9 @@ struct KilledStoreTests {
 
     private static let counter = Array("counter".utf8)
 
-    private static func bytes(_ number: UInt64) -> [UInt8] { unsafe withUnsafeBytes(of: number) { unsafe [UInt8]($0) } }
+    private static func bytes(_ number: UInt64) -> [UInt8] {
+        unsafe withUnsafeBytes(of: number) { unsafe [UInt8]($0) }
+    }
 
     private static func number(_ bytes: [UInt8]?) -> UInt64 {
         guard let bytes, bytes.count == 8 else { return 0 }
@@ -78,7 +80,9 @@ struct KilledStoreTests {
         }
     }
 
-    private static func acknowledged(_ ledger: String) -> UInt64 { number(PmemStoreTests.bytes(of: ledger + "/acknowledged")) }
+    private static func acknowledged(_ ledger: String) -> UInt64 {
+        number(PmemStoreTests.bytes(of: ledger + "/acknowledged"))
+    }
 
     /// Opens the store, compares everything with what the transactions up to its counter have made of it.
     private static func verify(_ path: String) throws -> UInt64 {

@@ -22,7 +22,8 @@ struct SeededGenerator: RandomNumberGenerator {
 enum TestPlan {
     /// `PMEMSTORE_SEED` repeats a failure: the only seed of every random test.
     static func seeds(_ usual: [UInt64]) -> [UInt64] {
-        number("PMEMSTORE_SEED").map { [$0] } ?? (0..<UInt64(scale)).flatMap { lap in usual.map { $0 + 1000 * lap } }
+        number("PMEMSTORE_SEED").map { [$0] }
+            ?? (0..<UInt64(scale)).flatMap { lap in usual.map { $0 + 1000 * lap } }
     }
 
     /// `PMEMSTORE_SCALE` multiplies how much the random tests do.
