@@ -3,8 +3,8 @@ internal import Glibc
 
 /// Brings a store from what a crash, or a clean close, has left on the medium to its newest durable commit.
 ///
-/// Until step 5 nothing is written: a store that is refused is left as it was. Step 5 writes two lines that no entry lies
-/// in, so a crash in the middle of recovery finds the same state again.
+/// Until step 5 nothing is written: a store that is refused is left as it was. Step 5 writes two lines that no entry
+/// lies in, so a crash in the middle of recovery finds the same state again.
 package struct Recovery<M: Medium> {
     let medium: M
     /// The segments' places, in order.

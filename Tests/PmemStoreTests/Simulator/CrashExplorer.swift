@@ -80,6 +80,12 @@ final class CrashExplorer {
         memory.onNote = { [unowned self] note in noted(note) }
     }
 
+    /// Makes the medium faulty, here and in nested crashes; what recovers an image is not.
+    func mutate(_ rule: @escaping (SimulatedEvent, Int) -> MediumMutation.Effect) {
+        memory.mutation = MediumMutation(rule)
+        inner?.mutate(rule)
+    }
+
     // MARK: What the store is doing
 
     /// The store holds this and nothing is under way.
@@ -112,7 +118,12 @@ final class CrashExplorer {
             if let difference = allowed[store.commit].flatMap({ oracle.difference(store, $0) }) {
                 fail("while running: \(difference)")
             }
-        case .abort(let operations): try store.abort(operations)
+        case .abort(let operations):
+            do {
+                try store.abort(operations)
+            } catch StoreError.commit(.full) {
+                tally.refused += 1
+            }
         case .checkpoint: try store.engine.checkpoint()
         case .reopen: try store.engine.checkpoint(isClosing: true)
         }

@@ -6,6 +6,7 @@ enum CrashSelection: CustomStringConvertible {
     case only(unit: Int)
     case withoutEvent(Int)
     case onlyEvent(Int)
+    case onlyEvents([Int])
     case first(Int)
     case from(Int)
     case mask(UInt64)
@@ -19,6 +20,7 @@ enum CrashSelection: CustomStringConvertible {
         case .only(let other): index == other
         case .withoutEvent(let event): unit.event != event
         case .onlyEvent(let event): unit.event == event
+        case .onlyEvents(let events): events.contains(unit.event)
         case .first(let count): index < count
         case .from(let first): index >= first
         case .mask(let bits): bits >> UInt64(index) & 1 == 1
@@ -35,6 +37,7 @@ enum CrashSelection: CustomStringConvertible {
         case .only(let unit): "only unit \(unit)"
         case .withoutEvent(let event): "all but event \(event)"
         case .onlyEvent(let event): "only event \(event)"
+        case .onlyEvents(let events): "only events \(events)"
         case .first(let count): "the first \(count) units"
         case .from(let first): "units from \(first) on"
         case .mask(let bits): "units of mask \(String(bits, radix: 2))"
@@ -63,6 +66,14 @@ enum CrashSelection: CustomStringConvertible {
             ]
         }
         return images
+    }
+
+    /// All combinations of whole copies being there or not.
+    static func eventSubsets(of pending: [PendingUnit]) -> [CrashSelection] {
+        let events = pending.reduce(into: [Int]()) { if $0.last != $1.event { $0.append($1.event) } }
+        return (0..<(1 << events.count)).map { bits in
+            .onlyEvents(events.enumerated().filter { bits >> $0.offset & 1 == 1 }.map(\.element))
+        }
     }
 
     /// `count` of the items, the newest among them: what a crash leaves out first.

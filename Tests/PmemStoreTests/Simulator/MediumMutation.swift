@@ -1,6 +1,6 @@
 /// Makes one kind of call through the door go wrong: a test of the explorer, which must notice.
 final class MediumMutation {
-    enum Effect { case happens, isDropped, happensThenDrains }
+    enum Effect { case happens, isDropped, isDurableAtOnce }
 
     private let rule: (SimulatedEvent, Int) -> Effect
     private var drains: [SimulatedEvent.Role: Int] = [:]

@@ -15,11 +15,14 @@ struct RecoveryRegressionTests {
     @Test("A large value deleted after an open does not take its neighbours' chunk with it")
     func largeValues() throws {
         let run = try CrashRun(seed: 1)
+        try run.quietly { try run.run([.commit((0..<4).map { Self.put($0, Self.large) }), .reopen]) }
         try run.run([
-            .commit((0..<4).map { Self.put($0, Self.large) }), .reopen,
-            .commit([.delete(Self.key(0), table: 1)]), .checkpoint, .checkpoint,
-            .commit((4..<60).map { Self.put($0, Self.large) }), .reopen,
+            .commit([.delete(Self.key(0), table: 1)]), .checkpoint,
         ])
+        try run.quietly {
+            try run.run([.checkpoint, .commit((4..<60).map { Self.put($0, Self.large) }), .reopen])
+        }
+        #expect(StoreOracle(layout: run.layout).structuralFailure(run.store) == nil)
         #expect(run.failures.isEmpty)
     }
 

@@ -87,7 +87,17 @@ internal import Glibc
         // The engine reads what it has written, also where the medium never gets it.
         unsafe memcpy(base + Int(offset), source, byteCount)
         record(Int(offset), byteCount, event: event.number, isStarted: true, isLost: effect == .isDropped)
-        if effect == .happensThenDrains { makeStartedDurable() }
+        if effect == .isDurableAtOnce { makeDurable(event: event.number) }
+    }
+
+    /// Only what an event has stored becomes durable, ahead of everything before it.
+    private func makeDurable(event: Int) {
+        let rest = pending.filter { $0.event != event }
+        pending.removeAll { $0.event != event }
+        for index in pending.indices { pending[index].isStarted = true }
+        makeStartedDurable()
+        pending = rest
+        for unit in rest { unsafe wordMarks[unit.offset >> 3] = 1 }
     }
 
     func store8(_ offset: UInt64, _ value: UInt64, role: SimulatedEvent.Role, site: UInt32) {
@@ -201,12 +211,13 @@ internal import Glibc
     func makeChild(isTracking: Bool) -> SimulatedMemory {
         let child = SimulatedMemory(byteCount: byteCount, isTracking: isTracking)
         children.append(child)
-        precondition(parent == nil || markedLines.isEmpty, "a grandchild comes before the first image")
+        precondition(parent == nil || !wasLoaded, "a grandchild comes before the first image")
         for line in markedLines { child.mark(line) }
         child.parent = self
         return child
     }
     private unowned var parent: SimulatedMemory?
+    private var wasLoaded = false
 
     /// Becomes what a power cut leaves of the parent: its durable image and the selected words.
     func loadPowerCut(_ selection: CrashSelection) {
@@ -233,6 +244,7 @@ internal import Glibc
     }
 
     private func reset(from parent: SimulatedMemory) {
+        wasLoaded = true
         for unit in pending { unsafe wordMarks[unit.offset >> 3] = 0 }
         pending.removeAll(keepingCapacity: true)
         linesSinceDrain.removeAll(keepingCapacity: true)
