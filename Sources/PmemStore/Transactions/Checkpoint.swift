@@ -209,11 +209,19 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
             defer { gate.leave() }
             let end = min(index + 4096, pending.count)
             while index < end {
-                let chunk = ChunkMap.index(Delta.offset(pending[index]))
-                if map[chunk].pointee.kind >= Chunk.slab { try writer.heap.loadBusy(chunk) }
+                let offset = Delta.offset(pending[index])
+                try loadBusyBitmap(at: offset)
+                if pending[index] & Delta.death != 0, pending[index] & Delta.external != 0 {
+                    try loadBusyBitmap(at: RecordPointer(medium.read(offset, Record.headerBytes)).external.offset)
+                }
                 index += 1
             }
         }
+    }
+
+    private func loadBusyBitmap(at offset: UInt64) throws(StoreError) {
+        let chunk = ChunkMap.index(offset)
+        if map[chunk].pointee.kind >= Chunk.slab { try writer.heap.loadBusy(chunk) }
     }
 
     // MARK: Step 4
