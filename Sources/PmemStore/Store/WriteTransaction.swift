@@ -88,17 +88,24 @@ public struct WriteTransaction: ~Copyable, ~Escapable, ReadableTransaction {
             throw StoreError.transaction(.valueTooLong(bytes: byteCount, limit: Record.valueLimit))
         }
         try key.withStoreBytes { (key: UnsafeRawBufferPointer) throws(any Error) in
-            if key.count > Record.keyLimit { throw Self.keyTooLong(key.count) }
-            try writer.put(byteCount: byteCount, key: key, table: table.number) { room in
-                var span = OutputRawSpan(buffer: room, initializedCount: 0)
-                do {
-                    try body(&span)
-                } catch {
-                    _ = span.finalize(for: room)
-                    throw error
-                }
-                return span.finalize(for: room)
+            try constructBytes(byteCount, key, table, body)
+        }
+    }
+
+    private func constructBytes(
+        _ byteCount: Int, _ key: UnsafeRawBufferPointer, _ table: Table,
+        _ body: (inout OutputRawSpan) throws -> Void
+    ) throws {
+        if key.count > Record.keyLimit { throw Self.keyTooLong(key.count) }
+        try writer.put(byteCount: byteCount, key: key, table: table.number) { room in
+            var span = OutputRawSpan(buffer: room, initializedCount: 0)
+            do {
+                try body(&span)
+            } catch {
+                _ = span.finalize(for: room)
+                throw error
             }
+            return span.finalize(for: room)
         }
     }
 
@@ -165,11 +172,17 @@ public struct WriteTransaction: ~Copyable, ~Escapable, ReadableTransaction {
         let longest = max(low.count, upper?.count ?? 0)
         if longest > Record.keyLimit { throw Self.keyTooLong(longest) }
         return try low.withStoreBytes { (low: UnsafeRawBufferPointer) throws(StoreError) in
-            guard let upper else { return try writer.deleteRange(low: low, high: nil, table: table.number) }
+            guard let upper else { return try deleteRangeBytes(low, nil, table) }
             return try upper.withStoreBytes { (high: UnsafeRawBufferPointer) throws(StoreError) in
-                try writer.deleteRange(low: low, high: high, table: table.number)
+                try deleteRangeBytes(low, high, table)
             }
         }
+    }
+
+    private func deleteRangeBytes(
+        _ low: UnsafeRawBufferPointer, _ high: UnsafeRawBufferPointer?, _ table: Table
+    ) throws(StoreError) -> Int {
+        try writer.deleteRange(low: low, high: high, table: table.number)
     }
 
     // MARK: Loading

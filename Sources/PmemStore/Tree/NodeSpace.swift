@@ -85,14 +85,14 @@ package struct VerifiedNodes: @unchecked Sendable {
     package func contains(_ offset: UInt64) -> Bool {
         let chunk = Int(offset >> 21)
         guard chunk < chunkLimit else { return false }
-        guard let words = UnsafeRawPointer(bitPattern: UInt(cpm_load8(chunks + chunk))) else { return false }
+        guard let words = UnsafeRawPointer(bitPattern: UInt(cpm_load8_acquire(chunks + chunk))) else { return false }
         let line = Int(offset >> 6) & (Self.wordsPerChunk * 64 - 1)
         return cpm_load8(words + 8 * (line >> 6)) >> UInt64(line & 63) & 1 == 1
     }
 
     package func insert(_ offset: UInt64) {
         let chunk = Int(offset >> 21)
-        var word = UInt(cpm_load8(chunks + chunk))
+        var word = UInt(cpm_load8_acquire(chunks + chunk))
         if word == 0 {
             guard let fresh = calloc(Self.wordsPerChunk, 8) else { return }
             word = UInt(bitPattern: fresh)
@@ -105,20 +105,5 @@ package struct VerifiedNodes: @unchecked Sendable {
         guard let words = UnsafeMutableRawPointer(bitPattern: word) else { return }
         let line = Int(offset >> 6) & (Self.wordsPerChunk * 64 - 1)
         cpm_or8(words + 8 * (line >> 6), 1 << UInt64(line & 63))
-    }
-}
-
-/// Zero-filled arrays of address space, backed by memory only where they are touched.
-package enum Virtual {
-    package static func allocate<T: BitwiseCopyable>(_ type: T.Type, count: Int) -> UnsafeMutablePointer<T> {
-        let bytes = max(count, 1) * MemoryLayout<T>.stride
-        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-        guard let start = mmap(nil, bytes, PROT_READ | PROT_WRITE, flags, -1, 0), start != MAP_FAILED
-        else { fatalError("no address space for an index of \(bytes) bytes") }
-        return start.bindMemory(to: T.self, capacity: count)
-    }
-
-    package static func deallocate<T: BitwiseCopyable>(_ start: UnsafeMutablePointer<T>, count: Int) {
-        munmap(start, max(count, 1) * MemoryLayout<T>.stride)
     }
 }

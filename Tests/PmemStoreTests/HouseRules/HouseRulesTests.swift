@@ -19,11 +19,14 @@ struct HouseRulesTests {
         #expect(Self.tests.count > 20)
     }
 
-    @Test("No line is longer than 110 columns, no engine file than 480 lines")
+    /// Prose may be a little wider than code.
+    @Test("No code is wider than 110 columns, no comment than 120, no engine file longer than 480 lines")
     func lengths() {
         for path in Self.engine + Self.tests {
             let lines = SourceTree.lines(path)
-            for (index, line) in lines.enumerated() where line.count > 110 {
+            for (index, line) in lines.enumerated() {
+                let isComment = line.drop { $0 == " " }.hasPrefix("//")
+                if line.count <= (isComment ? 120 : 110) { continue }
                 Issue.record("\(path):\(index + 1) has \(line.count) columns")
             }
             #expect(lines.count <= 480, "\(path)")
@@ -97,7 +100,9 @@ struct HouseRulesTests {
 
     @Test("Tests neither sleep nor draw numbers that nobody can draw again")
     func bannedInTests() {
-        let banned: Set<Substring> = ["SystemRandomNumberGenerator", "usleep", "nanosleep", "try!", "Foundation"]
+        let banned: Set<Substring> = [
+            "SystemRandomNumberGenerator", "usleep", "nanosleep", "try!", "Foundation",
+        ]
         for path in Self.tests where !path.hasSuffix("HouseRulesTests.swift") {
             for (index, line) in SourceTree.lines(path).enumerated() {
                 for word in SourceTree.words(line) where banned.contains(word) {
@@ -110,7 +115,7 @@ struct HouseRulesTests {
     @Test("Only Media stores to the mapping and calls libpmem")
     func oneDoor() {
         let calls = ["cpm_copy_nontemporal(", "cpm_store8("]
-        let stores = ["storeBytes", "copyMemory", "memcpy(medium.base", "memset(medium.base", "memmove(medium.base"]
+        let stores = ["storeBytes", "copyMemory", "memcpy(medium", "memset(medium", "memmove(medium"]
         for path in Self.engine where !path.contains("/Media/") {
             for (index, line) in SourceTree.lines(path).enumerated() {
                 let code = SourceTree.code(line)
@@ -155,7 +160,7 @@ struct HouseRulesTests {
         let lines = SourceTree.lines("Sources/PmemStore/Transactions/\(file).swift")
         let steps = lines.compactMap { line -> Substring? in
             let text = line.drop { $0 == " " }
-            guard text.hasPrefix("// "), let digit = text.dropFirst(3).first, digit.isNumber else { return nil }
+            guard text.hasPrefix("// "), text.dropFirst(3).first?.isNumber == true else { return nil }
             return text.dropFirst(3).prefix { $0 != " " }
         }
         #expect(steps.count >= 6)

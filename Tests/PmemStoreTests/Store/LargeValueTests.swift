@@ -6,7 +6,9 @@ import Testing
 struct LargeValueTests {
     @Test(
         "Values around every limit come back, from the process and after a kill",
-        arguments: [0, 1, 51, 52, 53, 32_767, 32_768, 32_769, 65_535, 65_536, 2_093_055, 2_093_057, 5_000_000])
+        arguments: [
+            0, 1, 51, 52, 53, 32_767, 32_768, 32_769, 65_535, 65_536, 2_093_055, 2_093_057, 5_000_000,
+        ])
     func sizes(byteCount: Int) throws {
         let fixture = try StoreFixture()
         let value = [UInt8](pattern: byteCount, count: byteCount)

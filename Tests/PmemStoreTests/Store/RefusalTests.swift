@@ -14,7 +14,8 @@ struct RefusalTests {
         }
     }
 
-    @Test("A key of 65 536 bytes is refused by every operation that would keep it, and the transaction goes on")
+    @Test(
+        "A key of 65 536 bytes is refused by every operation that would keep it, and the transaction goes on")
     func keyTooLong() throws {
         let fixture = try StoreFixture()
         let key = [UInt8](repeating: 1, count: 65_536)

@@ -15,9 +15,10 @@ enum KeyFamily: CustomStringConvertible, Sendable {
     /// Keys of the greatest length, which differ at their start, in the middle or at the end.
     case longest
 
-    static let small: [KeyFamily] = [0, 7, 8, 9, 64, 65, 200].map { .prefixed($0) } + [
-        .decimal, .nested, .trailingZeros, .tiedHeads,
-    ]
+    static let small: [KeyFamily] =
+        [0, 7, 8, 9, 64, 65, 200].map { .prefixed($0) } + [
+            .decimal, .nested, .trailingZeros, .tiedHeads,
+        ]
 
     var description: String {
         if case .prefixed(let count) = self { return "prefix of \(count)" }
