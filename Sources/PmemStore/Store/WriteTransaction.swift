@@ -89,18 +89,25 @@ internal import CPmem
         if byteCount < 0 || byteCount > Record.valueLimit {
             throw StoreError.transaction(.valueTooLong(bytes: byteCount, limit: Record.valueLimit))
         }
-        try unsafe key.withStoreBytes { (key: UnsafeRawBufferPointer) throws(any Error) in
-            if key.count > Record.keyLimit { throw Self.keyTooLong(key.count) }
-            try unsafe writer.put(byteCount: byteCount, key: key, table: table.number) { room in
-                var span = unsafe OutputRawSpan(buffer: room, initializedCount: 0)
-                do {
-                    try body(&span)
-                } catch {
-                    _ = unsafe span.finalize(for: room)
-                    throw error
-                }
-                return unsafe span.finalize(for: room)
+        unsafe try key.withStoreBytes { (key: UnsafeRawBufferPointer) throws(any Error) in
+            unsafe try constructBytes(byteCount, key, table, body)
+        }
+    }
+
+    private func constructBytes(
+        _ byteCount: Int, _ key: UnsafeRawBufferPointer, _ table: Table,
+        _ body: (inout OutputRawSpan) throws -> Void
+    ) throws {
+        if key.count > Record.keyLimit { throw Self.keyTooLong(key.count) }
+        unsafe try writer.put(byteCount: byteCount, key: key, table: table.number) { room in
+            var span = unsafe OutputRawSpan(buffer: room, initializedCount: 0)
+            do {
+                try body(&span)
+            } catch {
+                _ = unsafe span.finalize(for: room)
+                throw error
             }
+            return unsafe span.finalize(for: room)
         }
     }
 
@@ -167,13 +174,17 @@ internal import CPmem
         let longest = max(low.count, upper?.count ?? 0)
         if longest > Record.keyLimit { throw Self.keyTooLong(longest) }
         return unsafe try low.withStoreBytes { (low: UnsafeRawBufferPointer) throws(StoreError) in
-            guard let upper else {
-                return unsafe try writer.deleteRange(low: low, high: nil, table: table.number)
-            }
+            guard let upper else { return unsafe try deleteRangeBytes(low, nil, table) }
             return unsafe try upper.withStoreBytes { (high: UnsafeRawBufferPointer) throws(StoreError) in
-                unsafe try writer.deleteRange(low: low, high: high, table: table.number)
+                unsafe try deleteRangeBytes(low, high, table)
             }
         }
+    }
+
+    private func deleteRangeBytes(
+        _ low: UnsafeRawBufferPointer, _ high: UnsafeRawBufferPointer?, _ table: Table
+    ) throws(StoreError) -> Int {
+        unsafe try writer.deleteRange(low: low, high: high, table: table.number)
     }
 
     // MARK: Loading
@@ -205,7 +216,7 @@ internal import CPmem
     @_lifetime(self: copy self)
     public mutating func createTable(_ name: String) throws(StoreError) -> Table {
         if try tableIfPresent(named: name) != nil { throw .transaction(.tableExists(name: name)) }
-        let number = writer.takeTableNumber()
+        let number = takeTableNumber()
         let bytes = unsafe withUnsafeBytes(of: number.littleEndian) { unsafe [UInt8]($0) }
         try put(bytes, forKey: name, in: Table(number: Catalog.namesTable))
         return Table(number: number)
@@ -232,12 +243,20 @@ internal import CPmem
     /// itself goes on. Savepoints nest.
     @_lifetime(self: copy self)
     public mutating func savepoint<R>(_ body: (inout WriteTransaction) throws -> R) throws -> R {
-        let mark = try writer.mark()
+        let mark = try mark()
         do {
             return try body(&self)
         } catch {
-            try writer.rollBack(to: mark)
+            try rollBack(to: mark)
             throw error
         }
     }
+
+    // MARK: Steps that borrow
+
+    // ThreadSanitizer's form of an access to the writer does not go with a lifetime that depends on a mutable self.
+
+    private func takeTableNumber() -> UInt32 { writer.takeTableNumber() }
+    private func mark() throws(StoreError) -> Savepoint { try writer.mark() }
+    private func rollBack(to mark: Savepoint) throws(StoreError) { try writer.rollBack(to: mark) }
 }

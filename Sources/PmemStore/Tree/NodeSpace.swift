@@ -101,7 +101,7 @@ package struct NodeSpace<M: Medium>: Sendable {
     package func contains(_ offset: UInt64) -> Bool {
         let chunk = Int(offset >> 21)
         guard chunk < chunkLimit else { return false }
-        guard let words = unsafe UnsafeRawPointer(bitPattern: UInt(cpm_load8(chunks + chunk))) else {
+        guard let words = unsafe UnsafeRawPointer(bitPattern: UInt(cpm_load8_acquire(chunks + chunk))) else {
             return false
         }
         let line = Int(offset >> 6) & (Self.wordsPerChunk * 64 - 1)
@@ -110,7 +110,7 @@ package struct NodeSpace<M: Medium>: Sendable {
 
     package func insert(_ offset: UInt64) {
         let chunk = Int(offset >> 21)
-        var word = unsafe UInt(cpm_load8(chunks + chunk))
+        var word = unsafe UInt(cpm_load8_acquire(chunks + chunk))
         if word == 0 {
             guard let fresh = unsafe calloc(Self.wordsPerChunk, 8) else { return }
             word = UInt(bitPattern: fresh)

@@ -18,10 +18,8 @@ struct FullStoreTests {
             do {
                 try store.write { tx in
                     for index in 0..<batch {
-                        let key: [UInt64] = [random.next(), UInt64(number * batch + index)]
-                        let bytes = key.flatMap { word in
-                            (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) }
-                        }
+                        let words: [UInt64] = [random.next(), UInt64(number * batch + index)]
+                        let bytes = words.flatMap { [UInt8](pattern: Int(truncatingIfNeeded: $0), count: 8) }
                         try tx.put([UInt8](pattern: number, count: valueBytes), forKey: bytes)
                     }
                 }

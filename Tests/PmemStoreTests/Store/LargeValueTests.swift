@@ -72,6 +72,24 @@ struct LargeValueTests {
         try SpaceAudit.run(fixture.store)
     }
 
+    /// The checkpoint that buries the old extent is the first to touch its chunk.
+    @Test("A snapshot keeps an old extent that is replaced after a reopen, whatever is written then")
+    func extentUnderSnapshot() throws {
+        let fixture = try StoreFixture()
+        let old = [UInt8](pattern: 1, count: 40_000)
+        try fixture.store.write { tx in try tx.put(old, forKey: "key") }
+        try fixture.reopen()
+        let snapshot = try fixture.store.snapshot()
+        try fixture.store.write { tx in try tx.delete("key") }
+        try fixture.store.checkpoint()
+        for number in 0..<60 {
+            try fixture.store.write { tx in
+                try tx.put([UInt8](pattern: number, count: 40_000), forKey: UInt8(number))
+            }
+        }
+        #expect(try snapshot.read { tx in try tx.get("key") } == old)
+    }
+
     @Test(
         "A value of 1 GiB is built in place, read in place and gone when deleted",
         .enabled(if: Place.volatileMemory.freeBytes > 4 << 30, "needs 4 GiB of free /dev/shm"))

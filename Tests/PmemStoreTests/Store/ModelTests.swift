@@ -4,7 +4,8 @@ import Testing
 
 @Suite("Store: against a model")
 struct ModelTests {
-    @Test("A store does what a dictionary of versions does", arguments: Seeds.chosen(1, 2, 3, 4))
+    /// Seed 20 has found an extent that was given out again under a snapshot, its chunk not touched since the reopen.
+    @Test("A store does what a dictionary of versions does", arguments: Seeds.chosen(1, 2, 20))
     func model(seed: UInt64) throws {
         do {
             var driver = try ModelDriver(seed: seed)
