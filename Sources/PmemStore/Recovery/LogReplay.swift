@@ -56,8 +56,8 @@ struct LogReplay<M: Medium> {
         throw .corrupted(
             .init(
                 .commitLog, offset: offset,
-                detail:
-                    "entry \(writer.pointee.commit + 1) is damaged: entry \(later.commit) at \(later.offset) is whole"
+                detail: "entry \(writer.pointee.commit + 1) is damaged: "
+                    + "entry \(later.commit) at \(later.offset) is whole"
             ))
     }
 

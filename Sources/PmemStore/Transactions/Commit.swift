@@ -195,8 +195,8 @@ extension Writer {
         }
     }
 
-    /// A node's copy on the medium dies with it; false when it has none. While a checkpoint runs it may be about to get one: the mark tells the
-    /// checkpointer that it is then for it to say so.
+    /// A node's copy on the medium dies with it; false when it has none. While a checkpoint runs it may be about to
+    /// get one: the mark tells the checkpointer that it is then for it to say so.
     @inline(__always)
     private mutating func retirePlace(_ node: NodePointer) -> Bool {
         let word = unsafe node.address + NodeLayout.placeOffset

@@ -70,7 +70,8 @@ internal import Glibc
         }
     }
 
-    /// Pins the newest commit in a slot that no reader takes, so that a checkpoint never lacks one. Under the write gate.
+    /// Pins the newest commit in a slot that no reader takes, so that a checkpoint never lacks one. Under the
+    /// write gate.
     package func pinForCheckpoint() -> Pin {
         let commit = newestCommit
         unsafe cpm_store8_ordered(slots + 64, Self.word(commit))

@@ -18,12 +18,12 @@ internal import Glibc
 
     package var catalog: TreeState
     package var set = WriteSet()
-    private var table: UInt32 = .max
-    private var tree = TreeState.empty
-    private var isTreeChanged = false
+    var table: UInt32 = .max
+    var tree = TreeState.empty
+    var isTreeChanged = false
     /// Set while a delete writes: deletes work in a full store.
-    private var mayUseReserve = false
-    private let scratch: UnsafeMutableRawPointer
+    var mayUseReserve = false
+    let scratch: UnsafeMutableRawPointer
 
     package init(
         medium: M, space: NodeSpace<M>, heap: consuming RecordHeap<M>, readers: ReaderTable,
@@ -62,7 +62,7 @@ internal import Glibc
 
     /// Makes a table the one that operations work on.
     @inline(__always)
-    private mutating func select(_ wanted: UInt32) throws(StoreError) {
+    mutating func select(_ wanted: UInt32) throws(StoreError) {
         if table == wanted { return }
         try storeTable()
         tree = try Catalog.table(wanted, in: catalog.reference, space: space)
@@ -71,7 +71,7 @@ internal import Glibc
 
     /// Enters the root of the table in work into the catalog.
     @inline(__always)
-    private mutating func storeTable() throws(StoreError) {
+    mutating func storeTable() throws(StoreError) {
         if !isTreeChanged { return }
         try Catalog.store(tree, table: table, in: &catalog, trees: &trees)
         isTreeChanged = false
@@ -98,7 +98,7 @@ internal import Glibc
 
     /// Finds the leaf where a put will go, so that its misses are under way while the record is written.
     @inline(__always)
-    private mutating func approach(_ key: KeyBytes, table: UInt32) throws(StoreError) {
+    mutating func approach(_ key: KeyBytes, table: UInt32) throws(StoreError) {
         try applyDeferred()
         try select(table)
         try unsafe space.approach(key, root: tree.reference, path: &trees.path)
@@ -116,7 +116,7 @@ internal import Glibc
 
     /// The deferred put becomes the last operation of the transaction.
     @inline(__always)
-    private mutating func postpone(_ record: WrittenRecord, key: KeyBytes, table: UInt32) {
+    mutating func postpone(_ record: WrittenRecord, key: KeyBytes, table: UInt32) {
         unsafe set.setDeferredKey(key)
         set.append(
             cpm_log_operation(
@@ -195,7 +195,7 @@ internal import Glibc
 
     /// A record that no tree names any more.
     @inline(__always)
-    private mutating func died(_ reference: UInt64) {
+    mutating func died(_ reference: UInt64) {
         set.deaths.append(
             RecordReference(raw: reference).offset | Delta.death
                 | (reference & LeafEntry.external != 0 ? Delta.external : 0))
@@ -234,7 +234,7 @@ internal import Glibc
 
     /// Enters a reference at the located place of the table in work.
     @inline(__always)
-    private mutating func enter(_ reference: UInt64, key: KeyBytes, isFound: Bool) throws(StoreError) {
+    mutating func enter(_ reference: UInt64, key: KeyBytes, isFound: Bool) throws(StoreError) {
         if isFound {
             died(trees.replace(reference, tree: &tree))
         } else {
@@ -252,237 +252,4 @@ internal import Glibc
     /// Brings tables and catalog up to date. The trees are then ready to be published.
     @inline(__always)
     mutating func finishTrees() throws(StoreError) { try storeTable() }
-
-    // MARK: Replay
-
-    /// Enters a logged put, as commit step 5 does. The log names what is replaced, so no old record is read.
-    package mutating func replayPut(
-        _ operation: cpm_log_operation, key: KeyBytes
-    ) throws(StoreError) {
-        try select(operation.table)
-        let isFound = try unsafe space.locate(
-            key, root: tree.reference, path: &trees.path, replaced: operation.replaced)
-        guard isFound == (operation.replaced != 0) else {
-            throw .corrupted(
-                .init(
-                    .commitLog, offset: LeafEntry.offset(operation),
-                    detail: "the log replaces \(operation.replaced), the tree does not have it"))
-        }
-        try unsafe enter(LeafEntry.reference(operation), key: key, isFound: isFound)
-    }
-
-    /// Removes what a logged delete names.
-    package mutating func replayDelete(_ operation: cpm_log_operation) throws(StoreError) {
-        try select(operation.table)
-        let offset = LeafEntry.offset(operation)
-        let key = unsafe RecordPointer(medium.read(offset, Record.headerBytes)).key
-        guard
-            try unsafe space.locate(key, root: tree.reference, path: &trees.path, replaced: offset)
-        else {
-            throw .corrupted(
-                .init(.commitLog, offset: offset, detail: "the log deletes what the tree does not have"))
-        }
-        died(try trees.remove(tree: &tree))
-        isTreeChanged = true
-    }
-
-    // MARK: Records
-
-    /// A record on its way to the medium.
-    struct WrittenRecord {
-        let offset: UInt64
-        let checksum: UInt32
-        let isExternal: Bool
-    }
-
-    /// Takes a slot for a record and starts writing it.
-    @inline(__always)
-    private mutating func writeRecord(key: KeyBytes, value: UnsafeRawBufferPointer) throws(StoreError)
-        -> WrittenRecord
-    {
-        if value.count > Record.inlineValueLimit { return try unsafe writeExternal(key: key, value: value) }
-        return try unsafe writeRecord(key: key, valueField: UInt16(value.count), inline: value)
-    }
-
-    /// Assembles header, key and `inline` bytes and starts their copy, whole lines at a time.
-    @inline(__always)
-    private mutating func writeRecord(
-        key: KeyBytes, valueField: UInt16, inline: UnsafeRawBufferPointer
-    ) throws(StoreError) -> WrittenRecord {
-        let bytes = Record.headerBytes + key.count + inline.count
-        let offset = try allocate(bytes)
-        let whole = (bytes + 63) & ~63
-        unsafe memset(scratch + whole - 64, 0, 64)
-        unsafe setHeader(key: key, valueField: valueField)
-        if let start = inline.baseAddress {
-            unsafe memcpy(scratch + Record.headerBytes + key.count, start, inline.count)
-        }
-        let checksum = unsafe Checksum.of(
-            scratch + 4, bytes - 4, seed: Checksum.seed(.record, offset: offset))
-        unsafe scratch.storeBytes(of: checksum, as: UInt32.self)
-        unsafe medium.copyIn(offset, scratch, whole)
-        return WrittenRecord(
-            offset: offset, checksum: checksum, isExternal: valueField == UInt16(CPM_VALUE_EXTERNAL))
-    }
-
-    @inline(__always)
-    private func setHeader(key: KeyBytes, valueField: UInt16) {
-        unsafe scratch.storeBytes(of: epoch, toByteOffset: 4, as: UInt32.self)
-        unsafe scratch.storeBytes(of: UInt16(key.count), toByteOffset: 8, as: UInt16.self)
-        unsafe scratch.storeBytes(of: valueField, toByteOffset: 10, as: UInt16.self)
-        if let start = key.baseAddress { unsafe memcpy(scratch + Record.headerBytes, start, key.count) }
-    }
-
-    /// A large value goes straight from the caller's bytes to an extent of its own.
-    private mutating func writeExternal(key: KeyBytes, value: UnsafeRawBufferPointer) throws(StoreError)
-        -> WrittenRecord
-    {
-        guard let start = value.baseAddress else { return try unsafe writeRecord(key: key, value: value) }
-        let offset = try allocate(value.count)
-        let checksum = unsafe Checksum.of(
-            start, value.count, seed: Checksum.seed(.largeValue, offset: offset))
-        unsafe medium.copyIn(offset, start, value.count)
-        return try unsafe writeDescriptor(
-            key: key, offset: offset, byteCount: value.count, checksum: checksum)
-    }
-
-    private mutating func writeDescriptor(
-        key: KeyBytes, offset: UInt64, byteCount: Int, checksum: UInt32
-    ) throws(StoreError) -> WrittenRecord {
-        set.largeBytes += byteCount
-        var descriptor = cpm_external_value(
-            offset: offset, byteCount: UInt64(byteCount), checksum: checksum, reserved: 0)
-        let result: Result<WrittenRecord, StoreError> = unsafe withUnsafeBytes(of: &descriptor) { bytes in
-            do throws(StoreError) {
-                return unsafe .success(
-                    try writeRecord(key: key, valueField: UInt16(CPM_VALUE_EXTERNAL), inline: bytes))
-            } catch {
-                return .failure(error)
-            }
-        }
-        // The transaction may go on without this value: nothing else would ever set its extent free.
-        if case .failure = result { takeBack(offset) }
-        return try result.get()
-    }
-
-    /// Lets `body` build a value in the mapping itself, in an extent of its own.
-    private mutating func constructRecord(
-        key: KeyBytes, byteCount: Int, _ body: (UnsafeMutableRawBufferPointer) throws -> Int
-    ) throws -> WrittenRecord {
-        let offset = try allocate(max(byteCount, 1))
-        let built: Int
-        do {
-            built = unsafe try medium.construct(offset, byteCount, site: #line, body)
-        } catch {
-            takeBack(offset)
-            throw error
-        }
-        precondition(built >= 0 && built <= byteCount, "a value was built beyond its room")
-        let value = unsafe UnsafeRawBufferPointer(start: medium.read(offset, built), count: built)
-        if Self.isSameSlot(max(byteCount, 1), max(built, 1)) {
-            let checksum = unsafe Checksum.of(
-                medium.read(offset, built), built, seed: Checksum.seed(.largeValue, offset: offset))
-            return try unsafe writeDescriptor(key: key, offset: offset, byteCount: built, checksum: checksum)
-        }
-        // Replay tells a slot's class by the length of what lies in it: a value that turned out short moves.
-        defer { takeBack(offset) }
-        return unsafe try writeRecord(key: key, value: value)
-    }
-
-    /// The transaction gives up a slot or run of its own, and goes on.
-    private mutating func takeBack(_ offset: UInt64) {
-        set.births.remove(offset)
-        giveBack(offset)
-    }
-
-    private static func isSameSlot(_ left: Int, _ right: Int) -> Bool {
-        if let leftClass = SizeClass.index(for: left) { return leftClass == SizeClass.index(for: right) }
-        return SizeClass.index(for: right) == nil
-            && RecordHeap<M>.runLength(left) == RecordHeap<M>.runLength(right)
-    }
-
-    /// A slot or a run for `byteCount` bytes, entered as taken by this transaction.
-    @inline(__always)
-    private mutating func allocate(_ byteCount: Int) throws(StoreError) -> UInt64 {
-        if let sizeClass = SizeClass.index(for: byteCount),
-            let offset = try heap.allocate(sizeClass: sizeClass)
-        {
-            set.births.append(offset)
-            return offset
-        }
-        return try allocateSlowly(byteCount)
-    }
-
-    @inline(never)
-    private mutating func allocateSlowly(_ byteCount: Int) throws(StoreError) -> UInt64 {
-        var attempt = 0
-        while true {
-            let offset: UInt64?
-            if let sizeClass = SizeClass.index(for: byteCount) {
-                offset = try heap.allocate(sizeClass: sizeClass, mayUseReserve: mayUseReserve)
-            } else {
-                offset = heap.allocateRun(byteCount, mayUseReserve: mayUseReserve)
-            }
-            if let offset {
-                set.births.append(offset)
-                return offset
-            }
-            guard let maintenance else { throw .commit(.full(quotaBytes: 0, neededBytes: UInt64(byteCount))) }
-            try maintenance.makeSpace(byteCount, attempt: attempt)
-            attempt += 1
-        }
-    }
-}
-
-/// Where a store's one writer lives. Whoever holds the write gate may use it; that replaces the language's own checks of
-/// exclusive access, which a class would pay for at every step of a commit.
-@safe package struct WriterPlace<M: Medium>: @unchecked Sendable {
-    package let address: UnsafeMutablePointer<Writer<M>>
-
-    package init(_ writer: consuming Writer<M>) {
-        unsafe address = .allocate(capacity: 1)
-        unsafe address.initialize(to: writer)
-    }
-
-    package func deallocate() {
-        unsafe address.deinitialize(count: 1)
-        unsafe address.deallocate()
-    }
-
-    /// The writer itself.
-    package var pointee: Writer<M> {
-        @inline(__always) unsafeAddress { unsafe UnsafePointer(address) }
-        @inline(__always) nonmutating unsafeMutableAddress { unsafe address }
-    }
-}
-
-/// What a writer that cannot go on asks of the maintenance thread. Each call returns when there is a point in trying
-/// again, or throws.
-package protocol WriterMaintenance: AnyObject, Sendable {
-    /// Space for an allocation of `byteCount` bytes, for which `attempt` calls have not sufficed.
-    func makeSpace(_ byteCount: Int, attempt: Int) throws(StoreError)
-    /// Room in the commit log.
-    func makeLogRoom(_ byteCount: Int) throws(StoreError)
-    /// A threshold was crossed; does not wait.
-    func wake(forGrowth: Bool)
-}
-
-/// The words of a leaf, as operations of the log make them.
-package enum LeafEntry {
-    /// Bit 0 of a record reference: the value has an extent of its own.
-    package static let external: UInt64 = 1
-
-    @inline(__always)
-    package static func offset(_ operation: cpm_log_operation) -> UInt64 {
-        operation.record & PlaceBits.offset
-    }
-
-    @inline(__always)
-    package static func reference(_ operation: cpm_log_operation) -> UInt64 {
-        let place = RecordReference(offset: offset(operation), checksum: operation.checksum)
-        return place.raw | (operation.record >> 5 & 1)
-    }
-
-    @inline(__always)
-    package static func kind(_ operation: cpm_log_operation) -> UInt32 { UInt32(operation.record & 31) }
 }

@@ -3,8 +3,9 @@ internal import CPmem
 /// The part of the write side that the checkpointer changes too: under the write gate, or while a writer that waits for
 /// it has lent it the gate.
 ///
-/// It lies behind a pointer because a writer waits in the middle of its own calls. Were it part of the ``Writer`` itself,
-/// those calls would have exclusive access to it by the rules of the language, and the optimiser would rely on that.
+/// It lies behind a pointer because a writer waits in the middle of its own calls. Were it part of the ``Writer``
+/// itself, those calls would have exclusive access to it by the rules of the language, and the optimiser would rely
+/// on that.
 package struct WriterShared<M: Medium>: ~Copyable {
     package var heap: RecordHeap<M>
     package var log: CommitLog<M>

@@ -80,7 +80,8 @@ extension NodePointer {
         unsafe memmove(separatorLengths + index + 1, separatorLengths + index, moved)
     }
 
-    /// Removes an entry of an inner node. When it was the first, the next one becomes the first and loses its separator.
+    /// Removes an entry of an inner node. When it was the first, the next one becomes the first and loses its
+    /// separator.
     func removeSeparator(at index: Int) {
         let dropped = index == 0 ? min(1, count - 1) : index
         removeHeapItem(of: dropped)

@@ -193,8 +193,8 @@ extension NodeSpace {
         return position.isFound
     }
 
-    /// The first half of ``locate(_:root:path:replaced:)``: finds the leaf, and fetches what the second half and a copy of
-    /// the leaf will read, so that the caller can do something else meanwhile.
+    /// The first half of ``locate(_:root:path:replaced:)``: finds the leaf, and fetches what the second half and a
+    /// copy of the leaf will read, so that the caller can do something else meanwhile.
     @inline(__always)
     package func approach(_ key: KeyBytes, root: NodeReference, path: inout Path) throws(StoreError) {
         path.depth = 0

@@ -10,7 +10,7 @@ struct HouseRulesTests {
 
     /// From the medium up: a room knows itself and those before it.
     private static let rooms = [
-        "Media", "Format", "Extents", "Space", "Log", "Tree", "Transactions", "Recovery", "Store",
+        "Contract", "Media", "Format", "Extents", "Space", "Log", "Tree", "Transactions", "Recovery", "Store",
     ]
 
     @Test("The rules see the files")

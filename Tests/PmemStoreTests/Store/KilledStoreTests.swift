@@ -63,7 +63,8 @@ struct KilledStoreTests {
         let store = try Store.open(path, options: options)
         let file = try OpenFile(ledger + "/acknowledged", flags: O_RDWR | O_CREAT, mode: 0o600)
         let killer = Thread {
-            usleep(microseconds)
+            var pause = timespec(tv_sec: 0, tv_nsec: Int(microseconds) * 1000)
+            unsafe nanosleep(&pause, nil)
             kill(getpid(), SIGKILL)
         }
         defer { killer.join() }
