@@ -54,6 +54,13 @@ static inline void cpm_store8_release(void *word, uint64_t value) {
     __atomic_store_n((uint64_t *)word, value, __ATOMIC_RELEASE);
 }
 
+// Tells the processor that this is a waiting loop.
+static inline void cpm_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
 static inline void cpm_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
 
 // ---------------------------------------------------------------------------------------------------------------

@@ -31,6 +31,9 @@ static inline int cpm_futex_wake(uint32_t *word, int count) {
     return (int)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, (void *)0, (void *)0, 0);
 }
 
+// A thread's name, as debuggers and profilers show it.
+int pthread_setname_np(pthread_t thread, const char *name);
+
 // CLOCK_MONOTONIC in nanoseconds.
 static inline uint64_t cpm_monotonic_nanoseconds(void) {
     struct timespec now;
@@ -114,5 +117,6 @@ static inline int cpm_lock_holder(int descriptor, struct flock *lock) { return f
 #define CPM_MAP_SYNC 0x80000
 #define CPM_MADV_POPULATE_READ 22
 #define CPM_MADV_POPULATE_WRITE 23
+#define CPM_MADV_COLLAPSE 25
 
 #endif

@@ -1,3 +1,4 @@
+internal import CPmem
 internal import Glibc
 
 /// A store's files, locked and checked, before they are mapped. Making one changes nothing on the medium.

@@ -1,3 +1,4 @@
+internal import CPmem
 internal import Glibc
 
 /// A segment with the file that is open for it: complete, durable, and its extents known to be final.

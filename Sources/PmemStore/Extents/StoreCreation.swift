@@ -1,3 +1,4 @@
+internal import CPmem
 internal import Glibc
 
 extension SegmentDirectory {

@@ -1,4 +1,4 @@
-package import CPmem
+internal import CPmem
 
 /// Checksums, each started from a seed that binds it to a structure and a place (docs/format.md, "Checksums").
 package enum Checksum {
@@ -31,6 +31,6 @@ package enum Checksum {
     /// The checksum of `byteCount` bytes.
     @inline(__always)
     package static func of(_ bytes: UnsafeRawPointer, _ byteCount: Int, seed: UInt32) -> UInt32 {
-        cpm_checksum(seed, bytes, UInt64(byteCount))
+        unsafe cpm_checksum(seed, bytes, UInt64(byteCount))
     }
 }

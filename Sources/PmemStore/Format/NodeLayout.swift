@@ -4,65 +4,70 @@ package import CPmem
 ///
 /// Leaf, 16 lines: header, 56 heads, 56 record references, 64 bytes of prefix.
 /// Inner node, 16 lines or more: header, 52 heads, 52 child references, 52 separator lengths, separator heap.
-package struct NodePointer: Equatable, @unchecked Sendable {
+@safe package struct NodePointer: Equatable, @unchecked Sendable {
     package let address: UnsafeMutableRawPointer
 
     @inline(__always)
-    package init(_ address: UnsafeMutableRawPointer) { self.address = address }
+    package init(_ address: UnsafeMutableRawPointer) { unsafe self.address = unsafe address }
+
+    @inline(__always)
+    package static func == (left: NodePointer, right: NodePointer) -> Bool {
+        unsafe left.address == right.address
+    }
 
     /// The node that a resident reference names.
     @inline(__always)
     package init(resident reference: NodeReference) {
-        address = UnsafeMutableRawPointer(bitPattern: UInt(reference.raw)).unsafelyUnwrapped
+        unsafe address = unsafe UnsafeMutableRawPointer(bitPattern: UInt(reference.raw)).unsafelyUnwrapped
     }
 
     @inline(__always)
     package var header: UnsafeMutablePointer<cpm_node> {
-        address.assumingMemoryBound(to: cpm_node.self)
+        unsafe address.assumingMemoryBound(to: cpm_node.self)
     }
     @inline(__always)
-    package var level: Int { Int(header.pointee.level) }
+    package var level: Int { unsafe Int(header.pointee.level) }
     @inline(__always)
-    package var isLeaf: Bool { header.pointee.level == 0 }
+    package var isLeaf: Bool { unsafe header.pointee.level == 0 }
     @inline(__always)
-    package var isCatalog: Bool { header.pointee.flags & UInt8(CPM_NODE_CATALOG) != 0 }
+    package var isCatalog: Bool { unsafe header.pointee.flags & UInt8(CPM_NODE_CATALOG) != 0 }
     @inline(__always)
     package var count: Int {
-        get { Int(header.pointee.count) }
-        nonmutating set { header.pointee.count = UInt16(truncatingIfNeeded: newValue) }
+        get { unsafe Int(header.pointee.count) }
+        nonmutating set { unsafe header.pointee.count = UInt16(truncatingIfNeeded: newValue) }
     }
     @inline(__always)
-    package var prefixBytes: Int { Int(header.pointee.prefixBytes) }
+    package var prefixBytes: Int { unsafe Int(header.pointee.prefixBytes) }
     @inline(__always)
-    package var byteCount: Int { Int(header.pointee.lines) << 6 }
+    package var byteCount: Int { unsafe Int(header.pointee.lines) << 6 }
 
     @inline(__always)
     package var heads: UnsafeMutablePointer<UInt64> {
-        (address + NodeLayout.headerBytes).assumingMemoryBound(to: UInt64.self)
+        unsafe (address + NodeLayout.headerBytes).assumingMemoryBound(to: UInt64.self)
     }
     /// Record references of a leaf (of the catalog: roots of tables).
     @inline(__always)
     package var records: UnsafeMutablePointer<UInt64> {
-        (address + NodeLayout.leafReferences).assumingMemoryBound(to: UInt64.self)
+        unsafe (address + NodeLayout.leafReferences).assumingMemoryBound(to: UInt64.self)
     }
     /// Child references of an inner node.
     @inline(__always)
     package var children: UnsafeMutablePointer<UInt64> {
-        (address + NodeLayout.innerReferences).assumingMemoryBound(to: UInt64.self)
+        unsafe (address + NodeLayout.innerReferences).assumingMemoryBound(to: UInt64.self)
     }
     /// Length of each separator behind the prefix; 255: the length stands in the heap.
     @inline(__always)
     package var separatorLengths: UnsafeMutablePointer<UInt8> {
-        (address + NodeLayout.innerLengths).assumingMemoryBound(to: UInt8.self)
+        unsafe (address + NodeLayout.innerLengths).assumingMemoryBound(to: UInt8.self)
     }
     /// Start of the prefix bytes.
     @inline(__always)
     package var heap: UnsafeMutablePointer<UInt8> {
-        (address + (isLeaf ? NodeLayout.leafPrefix : NodeLayout.innerHeap))
+        unsafe (address + (isLeaf ? NodeLayout.leafPrefix : NodeLayout.innerHeap))
             .assumingMemoryBound(to: UInt8.self)
     }
     @inline(__always)
-    package var prefix: KeyBytes { KeyBytes(start: heap, count: prefixBytes) }
+    package var prefix: KeyBytes { unsafe KeyBytes(start: heap, count: prefixBytes) }
 
     /// Where the heap ends.
     @inline(__always)

@@ -37,7 +37,7 @@ package struct NodeReference: Equatable, Sendable {
     }
 
     @inline(__always)
-    package init(_ node: NodePointer) { raw = UInt64(UInt(bitPattern: node.address)) }
+    package init(_ node: NodePointer) { raw = unsafe UInt64(UInt(bitPattern: node.address)) }
 
     /// The reference of an empty tree.
     @inline(__always)

@@ -31,29 +31,29 @@ package struct Superblock: Sendable {
         fields.version = UInt32(CPM_FORMAT_VERSION)
         fields.offset = Self.offset(generation: fields.generation)
         fields.checksum = 0
-        bytes.withUnsafeMutableBytes { buffer in
-            buffer.storeBytes(of: fields, as: cpm_superblock.self)
-            for index in 0..<copyBits.count { buffer[Self.headerBytes + index] = copyBits[index] }
+        unsafe bytes.withUnsafeMutableBytes { buffer in
+            unsafe buffer.storeBytes(of: fields, as: cpm_superblock.self)
+            for index in 0..<copyBits.count { unsafe buffer[Self.headerBytes + index] = copyBits[index] }
             guard let start = buffer.baseAddress else { return }
-            fields.checksum = Checksum.of(
+            fields.checksum = unsafe Checksum.of(
                 start, used, seed: Checksum.seed(.superblock, offset: fields.offset))
-            buffer.storeBytes(of: fields.checksum, toByteOffset: 12, as: UInt32.self)
+            unsafe buffer.storeBytes(of: fields.checksum, toByteOffset: 12, as: UInt32.self)
         }
         return bytes
     }
 
     /// What a slot holds, if it is valid: magic, version, place, sizes and checksum.
     package init?(slot bytes: UnsafeRawPointer, offset: UInt64) {
-        var fields = bytes.loadUnaligned(as: cpm_superblock.self)
+        var fields = unsafe bytes.loadUnaligned(as: cpm_superblock.self)
         guard fields.magic == CPM_SUPERBLOCK_MAGIC, fields.offset == offset,
             Int(fields.tableBlockCount) <= Self.blockLimit
         else { return nil }
         let bits = (Int(fields.tableBlockCount) + 3) / 4
-        var copy = [UInt8](UnsafeRawBufferPointer(start: bytes, count: Self.headerBytes + bits))
+        var copy = unsafe [UInt8](UnsafeRawBufferPointer(start: bytes, count: Self.headerBytes + bits))
         for index in 12..<16 { copy[index] = 0 }
-        let computed = copy.withUnsafeBytes { buffer in
-            buffer.baseAddress.map {
-                Checksum.of($0, buffer.count, seed: Checksum.seed(.superblock, offset: offset))
+        let computed = unsafe copy.withUnsafeBytes { buffer in
+            unsafe buffer.baseAddress.map {
+                unsafe Checksum.of($0, buffer.count, seed: Checksum.seed(.superblock, offset: offset))
             }
         }
         guard computed == fields.checksum, Self.offset(generation: fields.generation) == offset

@@ -5,7 +5,7 @@ internal import Glibc
 ///
 /// Positions count bytes since the store was created and never go back; an entry lies at position mod ring size. An
 /// entry never wraps: where it does not fit, a pad fills the ring up to its end.
-package struct CommitLog<M: Medium>: ~Copyable {
+@safe package struct CommitLog<M: Medium>: ~Copyable {
     package let medium: M
     /// Offset of the ring.
     package let start: UInt64
@@ -23,7 +23,8 @@ package struct CommitLog<M: Medium>: ~Copyable {
     private var scratchBytes: Int
 
     package init(
-        medium: M, start: UInt64, capacity: UInt64, salt: UInt64, generation: UInt64, head: UInt64, tail: UInt64
+        medium: M, start: UInt64, capacity: UInt64, salt: UInt64, generation: UInt64, head: UInt64,
+        tail: UInt64
     ) {
         self.medium = medium
         self.generation = generation
@@ -33,10 +34,10 @@ package struct CommitLog<M: Medium>: ~Copyable {
         self.head = head
         self.tail = tail
         scratchBytes = 4096
-        scratch = .allocate(byteCount: scratchBytes, alignment: 64)
+        unsafe scratch = .allocate(byteCount: scratchBytes, alignment: 64)
     }
 
-    deinit { scratch.deallocate() }
+    deinit { unsafe scratch.deallocate() }
 
     /// Where replay has found the end.
     package mutating func setTail(_ position: UInt64) { tail = position }
@@ -70,9 +71,9 @@ package struct CommitLog<M: Medium>: ~Copyable {
     ) {
         let bytes = Self.entryBytes(operations: count)
         let place = makePlace(bytes, commit: commit)
-        memcpy(scratch + LogLayout.headerBytes, operations, count * LogLayout.operationBytes)
+        unsafe memcpy(scratch + LogLayout.headerBytes, operations, count * LogLayout.operationBytes)
         let used = LogLayout.headerBytes + count * LogLayout.operationBytes
-        memset(scratch + used, 0, bytes - used)
+        unsafe memset(scratch + used, 0, bytes - used)
         finish(place, bytes: bytes, commit: commit, count: count, flags: 0)
     }
 
@@ -80,8 +81,8 @@ package struct CommitLog<M: Medium>: ~Copyable {
     package mutating func appendSpilled(commit: UInt64, spill: cpm_log_spill, count: Int) {
         let bytes = 64
         let place = makePlace(bytes, commit: commit)
-        memset(scratch, 0, bytes)
-        (scratch + LogLayout.headerBytes).storeBytes(of: spill, as: cpm_log_spill.self)
+        unsafe memset(scratch, 0, bytes)
+        unsafe (scratch + LogLayout.headerBytes).storeBytes(of: spill, as: cpm_log_spill.self)
         finish(place, bytes: bytes, commit: commit, count: count, flags: UInt16(CPM_LOG_SPILLED))
     }
 
@@ -100,12 +101,13 @@ package struct CommitLog<M: Medium>: ~Copyable {
     private mutating func finish(_ offset: UInt64, bytes: Int, commit: UInt64, count: Int, flags: UInt16) {
         var entry = cpm_log_entry(
             checksum: 0, byteCount: UInt32(bytes), commit: commit, operationCount: UInt32(count),
-            flags: flags | mark, magic: UInt16(CPM_LOG_MAGIC))
-        scratch.storeBytes(of: entry, as: cpm_log_entry.self)
-        entry.checksum = Checksum.of(
+            flags: flags | mark,
+            magic: UInt16(CPM_LOG_MAGIC))
+        unsafe scratch.storeBytes(of: entry, as: cpm_log_entry.self)
+        entry.checksum = unsafe Checksum.of(
             scratch + 4, bytes - 4, seed: Checksum.logSeed(salt: salt, commit: commit, offset: offset))
-        scratch.storeBytes(of: entry.checksum, as: UInt32.self)
-        medium.copyIn(offset, scratch, bytes)
+        unsafe scratch.storeBytes(of: entry.checksum, as: UInt32.self)
+        unsafe medium.copyIn(offset, scratch, bytes)
         tail += UInt64(bytes)
     }
 
@@ -116,22 +118,23 @@ package struct CommitLog<M: Medium>: ~Copyable {
     private mutating func pad(_ place: UInt64, commit: UInt64) {
         let left = capacity - place
         let offset = start + place
-        memset(scratch, 0, 64)
+        unsafe memset(scratch, 0, 64)
         var entry = cpm_log_entry(
             checksum: 0, byteCount: UInt32(left), commit: commit, operationCount: 0,
-            flags: UInt16(CPM_LOG_PAD) | mark, magic: UInt16(CPM_LOG_MAGIC))
-        scratch.storeBytes(of: entry, as: cpm_log_entry.self)
-        entry.checksum = Checksum.of(
+            flags: UInt16(CPM_LOG_PAD) | mark,
+            magic: UInt16(CPM_LOG_MAGIC))
+        unsafe scratch.storeBytes(of: entry, as: cpm_log_entry.self)
+        entry.checksum = unsafe Checksum.of(
             scratch + 4, 60, seed: Checksum.logSeed(salt: salt, commit: commit, offset: offset))
-        scratch.storeBytes(of: entry.checksum, as: UInt32.self)
-        medium.copyIn(offset, scratch, 64)
+        unsafe scratch.storeBytes(of: entry.checksum, as: UInt32.self)
+        unsafe medium.copyIn(offset, scratch, 64)
         tail += left
     }
 
     private mutating func growScratch(_ bytes: Int) {
-        scratch.deallocate()
+        unsafe scratch.deallocate()
         scratchBytes = bytes
-        scratch = .allocate(byteCount: bytes, alignment: 64)
+        unsafe scratch = .allocate(byteCount: bytes, alignment: 64)
     }
 
     /// Makes invalid what a crash may have left behind the tail, so that it can never be taken for an entry.
@@ -145,10 +148,10 @@ package struct CommitLog<M: Medium>: ~Copyable {
     }
 
     private func clearLine(_ place: UInt64) {
-        withUnsafeTemporaryAllocation(byteCount: 64, alignment: 64) { line in
+        unsafe withUnsafeTemporaryAllocation(byteCount: 64, alignment: 64) { line in
             guard let bytes = line.baseAddress else { return }
-            memset(bytes, 0, 64)
-            medium.copyIn(start + place, bytes, 64)
+            unsafe memset(bytes, 0, 64)
+            unsafe medium.copyIn(start + place, bytes, 64)
         }
     }
 }

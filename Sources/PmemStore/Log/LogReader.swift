@@ -2,7 +2,7 @@ package import CPmem
 internal import Glibc
 
 /// One valid entry of the commit log, as recovery reads it.
-package struct LogEntryView {
+@safe package struct LogEntryView {
     package let commit: UInt64
     /// Low byte of the generation of the superblock that was the newest durable one when the entry was written.
     package let generation: UInt8
@@ -14,7 +14,7 @@ package struct LogEntryView {
     package let spill: cpm_log_spill?
 
     package func operation(_ index: Int) -> cpm_log_operation {
-        operations.loadUnaligned(
+        unsafe operations.loadUnaligned(
             fromByteOffset: index * LogLayout.operationBytes, as: cpm_log_operation.self)
     }
 }
@@ -47,17 +47,17 @@ package struct LogReader<M: Medium> {
         }
         let offset = start + position % capacity
         let end = position + UInt64(head.byteCount)
-        let body = medium.read(offset, Int(head.byteCount)) + LogLayout.headerBytes
+        let body = unsafe medium.read(offset, Int(head.byteCount)) + LogLayout.headerBytes
         let count = Int(head.operationCount)
         let generation = UInt8(head.flags >> 8)
         if head.flags & UInt16(CPM_LOG_SPILLED) == 0 {
-            return LogEntryView(
+            return unsafe LogEntryView(
                 commit: commit, generation: generation, end: end, operations: body, operationCount: count,
                 spill: nil)
         }
-        let spill = body.loadUnaligned(as: cpm_log_spill.self)
-        guard let operations = spilled(spill, count: count) else { return nil }
-        return LogEntryView(
+        let spill = unsafe body.loadUnaligned(as: cpm_log_spill.self)
+        guard let operations = unsafe spilled(spill, count: count) else { return nil }
+        return unsafe LogEntryView(
             commit: commit, generation: generation, end: end, operations: operations, operationCount: count,
             spill: spill)
     }
@@ -65,7 +65,7 @@ package struct LogReader<M: Medium> {
     private func header(at position: UInt64, commit: UInt64) -> cpm_log_entry? {
         let place = position % capacity
         let offset = start + place
-        let head = medium.read(offset, 64).loadUnaligned(as: cpm_log_entry.self)
+        let head = unsafe medium.read(offset, 64).loadUnaligned(as: cpm_log_entry.self)
         let bytes = UInt64(head.byteCount)
         guard head.magic == UInt16(CPM_LOG_MAGIC), head.commit == commit, bytes >= 64, bytes % 64 == 0,
             bytes <= capacity - place
@@ -75,18 +75,18 @@ package struct LogReader<M: Medium> {
         let needed = LogLayout.headerBytes + Int(head.operationCount) * LogLayout.operationBytes
         if !isPad, !isSpilled, needed > bytes { return nil }
         let covered = isPad ? 64 : Int(bytes)
-        let address = medium.read(offset, covered)
+        let address = unsafe medium.read(offset, covered)
         let seed = Checksum.logSeed(salt: salt, commit: commit, offset: offset)
-        return Checksum.of(address + 4, covered - 4, seed: seed) == head.checksum ? head : nil
+        return unsafe Checksum.of(address + 4, covered - 4, seed: seed) == head.checksum ? head : nil
     }
 
     private func spilled(_ spill: cpm_log_spill, count: Int) -> UnsafeRawPointer? {
         guard spill.byteCount == UInt64(count * LogLayout.operationBytes), spill.offset % 64 == 0,
             spill.offset <= limit, spill.byteCount <= limit - spill.offset
         else { return nil }
-        let bytes = medium.read(spill.offset, Int(spill.byteCount))
+        let bytes = unsafe medium.read(spill.offset, Int(spill.byteCount))
         let seed = Checksum.seed(.logSpill, offset: spill.offset)
-        return Checksum.of(bytes, Int(spill.byteCount), seed: seed) == spill.checksum ? bytes : nil
+        return unsafe Checksum.of(bytes, Int(spill.byteCount), seed: seed) == spill.checksum ? bytes : nil
     }
 
     /// Looks for a valid entry with a higher number than the first invalid one.
@@ -97,7 +97,7 @@ package struct LogReader<M: Medium> {
         var place: UInt64 = 0
         while place < capacity {
             let offset = start + place
-            let head = medium.read(offset, 64).loadUnaligned(as: cpm_log_entry.self)
+            let head = unsafe medium.read(offset, 64).loadUnaligned(as: cpm_log_entry.self)
             if head.magic == UInt16(CPM_LOG_MAGIC), head.commit > commit,
                 header(at: place, commit: head.commit) != nil
             {

@@ -1,4 +1,4 @@
-package import CPmem
+internal import CPmem
 internal import Glibc
 
 /// Replays the commit log into the trees: step 4 of recovery.
@@ -37,15 +37,16 @@ struct LogReplay<M: Medium> {
         return outcome
     }
 
-    /// An entry that was written when a newer superblock was durable proves that this one only stands in for it. What
-    /// it names may have been reused since.
+    /// An entry that was written when a newer superblock was durable proves that this one only stands in for it. What it
+    /// names may have been reused since.
     private func checkGeneration(_ entry: LogEntryView, _ superblock: Superblock) throws(StoreError) {
         let generation = superblock.fields.generation
         guard entry.generation == UInt8(truncatingIfNeeded: generation &+ 1) else { return }
         throw .corrupted(
             .init(
                 .superblock, offset: Superblock.offset(generation: generation &+ 1),
-                detail: "commit \(entry.commit) was made after checkpoint \(generation + 1), which is not there"))
+                detail:
+                    "commit \(entry.commit) was made after checkpoint \(generation + 1), which is not there"))
     }
 
     /// Commits are serial, so nothing valid can lie behind a torn entry; where something does, data were damaged.
@@ -55,15 +56,17 @@ struct LogReplay<M: Medium> {
         throw .corrupted(
             .init(
                 .commitLog, offset: offset,
-                detail: "entry \(writer.pointee.commit + 1) is damaged: entry \(later.commit) at \(later.offset) is whole"))
+                detail:
+                    "entry \(writer.pointee.commit + 1) is damaged: entry \(later.commit) at \(later.offset) is whole"
+            ))
     }
 
     // MARK: Durability
 
     /// Starts the write-back of the newest entry and of everything that it names.
     ///
-    /// After a mere kill of the process, what was stored last can be read though no fence has ever covered it.
-    /// Commits are serial, so that this can only be the newest entry; what follows must not outlive it at a power cut.
+    /// After a mere kill of the process, what was stored last can be read though no fence has ever covered it. Commits
+    /// are serial, so that this can only be the newest entry; what follows it must not outlive it at a power cut.
     func flush(_ last: (position: UInt64, entry: LogEntryView)) {
         let log = (start: writer.pointee.log.start, capacity: writer.pointee.log.capacity)
         let place = last.position % log.capacity
@@ -73,8 +76,9 @@ struct LogReplay<M: Medium> {
         if let spill = last.entry.spill { medium.flush(spill.offset, Int(spill.byteCount)) }
         for index in 0..<last.entry.operationCount {
             let operation = last.entry.operation(index)
-            if LeafEntry.kind(operation) == CPM_OPERATION_DELETE { continue }
-            flushRecord(at: LeafEntry.offset(operation))
+            if LeafEntry.kind(operation) != CPM_OPERATION_DELETE {
+                flushRecord(at: LeafEntry.offset(operation))
+            }
         }
     }
 
@@ -114,9 +118,9 @@ struct LogReplay<M: Medium> {
         guard value.offset % 64 == 0, value.offset <= storeBytes,
             value.byteCount <= storeBytes - value.offset
         else { return false }
-        let bytes = medium.read(value.offset, Int(value.byteCount))
+        let bytes = unsafe medium.read(value.offset, Int(value.byteCount))
         let seed = Checksum.seed(.largeValue, offset: value.offset)
-        return Checksum.of(bytes, Int(value.byteCount), seed: seed) == value.checksum
+        return unsafe Checksum.of(bytes, Int(value.byteCount), seed: seed) == value.checksum
     }
 
     /// The record at an offset, as far as its lengths keep it within the store.
@@ -124,9 +128,9 @@ struct LogReplay<M: Medium> {
         guard offset % 64 == 0, offset > 0, offset <= storeBytes,
             storeBytes - offset >= UInt64(Record.headerBytes)
         else { return nil }
-        let record = RecordPointer(medium.read(offset, Record.headerBytes))
+        let record = unsafe RecordPointer(medium.read(offset, Record.headerBytes))
         guard UInt64(record.byteCount) <= storeBytes - offset else { return nil }
-        return RecordPointer(medium.read(offset, record.byteCount))
+        return unsafe RecordPointer(medium.read(offset, record.byteCount))
     }
 
     // MARK: Effects
@@ -143,7 +147,7 @@ struct LogReplay<M: Medium> {
 
     private func apply(_ operation: cpm_log_operation) throws(StoreError) {
         let offset = LeafEntry.offset(operation)
-        let record = RecordPointer(medium.read(offset, Record.headerBytes))
+        let record = unsafe RecordPointer(medium.read(offset, Record.headerBytes))
         if LeafEntry.kind(operation) == CPM_OPERATION_DELETE {
             try writer.pointee.replayDelete(operation)
             return
@@ -151,7 +155,7 @@ struct LogReplay<M: Medium> {
         try claim(record, at: offset)
         writer.pointee.raiseEpoch(above: record.epoch)
         if LeafEntry.kind(operation) == CPM_OPERATION_PUT {
-            try writer.pointee.replayPut(operation, key: record.key)
+            try unsafe writer.pointee.replayPut(operation, key: record.key)
             if operation.table == Catalog.namesTable { writer.pointee.raiseNextTable(record) }
         } else {
             try applyRange(operation, record)
@@ -160,15 +164,16 @@ struct LogReplay<M: Medium> {
 
     private func applyRange(_ operation: cpm_log_operation, _ bounds: RecordPointer) throws(StoreError) {
         let isUnbounded = operation.replaced == 1
-        let high = bounds.isExternal ? value(bounds.external) : bounds.inlineValue
-        _ = try writer.pointee.removeRange(
+        let high = unsafe bounds.isExternal ? value(bounds.external) : bounds.inlineValue
+        _ = try unsafe writer.pointee.removeRange(
             low: bounds.key, high: isUnbounded ? nil : high, table: operation.table)
         writer.pointee.set.deaths.append(
             LeafEntry.offset(operation) | Delta.death | (bounds.isExternal ? Delta.external : 0))
     }
 
     private func value(_ value: cpm_external_value) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(start: medium.read(value.offset, Int(value.byteCount)), count: Int(value.byteCount))
+        unsafe UnsafeRawBufferPointer(
+            start: medium.read(value.offset, Int(value.byteCount)), count: Int(value.byteCount))
     }
 
     private func claim(_ record: RecordPointer, at offset: UInt64) throws(StoreError) {
@@ -208,7 +213,7 @@ extension Writer {
     /// A table number that was given out is never given out again.
     mutating func raiseNextTable(_ record: RecordPointer) {
         guard record.inlineBytes >= 4 else { return }
-        let number = record.inlineValue.loadUnaligned(as: UInt32.self)
+        let number = unsafe record.inlineValue.loadUnaligned(as: UInt32.self)
         if number >= nextTable, number < .max { nextTable = number + 1 }
     }
 }

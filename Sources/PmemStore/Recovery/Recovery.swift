@@ -41,7 +41,8 @@ package struct Recovery<M: Medium> {
         var heap = RecordHeap(medium: medium, map: map)
         let table = try loadSpace(superblock, into: &heap)
         let verified = VerifiedNodes(addressBytes: addressBytes)
-        let writer = makeWriter(superblock, heap: heap, verified: verified, options: options, readers: readers)
+        let writer = makeWriter(
+            superblock, heap: heap, verified: verified, options: options, readers: readers)
         // 4. The commits behind it, in order, exactly as commit step 5 applies them.
         let begun = cpm_monotonic_nanoseconds()
         let replay = LogReplay(writer: writer, storeBytes: storeBytes)
@@ -67,7 +68,7 @@ package struct Recovery<M: Medium> {
     private func newestSuperblock() throws(StoreError) -> Superblock {
         let slots = [UInt64(0), 1].compactMap { parity in
             let offset = Superblock.offset(generation: parity)
-            return Superblock(slot: medium.read(offset, Superblock.slotBytes), offset: offset)
+            return unsafe Superblock(slot: medium.read(offset, Superblock.slotBytes), offset: offset)
         }
         guard let newest = slots.max(by: { $0.fields.generation < $1.fields.generation }) else {
             throw .corrupted(
@@ -110,8 +111,8 @@ package struct Recovery<M: Medium> {
             table.add(segment)
             heap.addChunks(first: segment.firstChunk, count: segment.chunkCount, reservedBytes: reserved)
         }
-        superblock.copyBits.withUnsafeBytes { bits in
-            table.setCopyBits(bits, blockCount: Int(superblock.fields.tableBlockCount))
+        unsafe superblock.copyBits.withUnsafeBytes { bits in
+            unsafe table.setCopyBits(bits, blockCount: Int(superblock.fields.tableBlockCount))
         }
         try table.load(medium) { (chunk, descriptor) throws(StoreError) in
             try heap.restore(chunk, descriptor: descriptor)
@@ -120,7 +121,8 @@ package struct Recovery<M: Medium> {
     }
 
     private func makeWriter(
-        _ superblock: Superblock, heap: consuming RecordHeap<M>, verified: VerifiedNodes, options: StoreOptions,
+        _ superblock: Superblock, heap: consuming RecordHeap<M>, verified: VerifiedNodes,
+        options: StoreOptions,
         readers: ReaderTable
     ) -> WriterPlace<M> {
         let fields = superblock.fields
@@ -132,10 +134,11 @@ package struct Recovery<M: Medium> {
             generation: fields.generation,
             head: fields.logPosition, tail: fields.logPosition)
         let catalog = TreeState(root: NodeReference(raw: fields.root), pairs: 0, isCatalog: true)
-        return WriterPlace(Writer(
-            medium: medium, space: NodeSpace(medium: medium, verified: verified), heap: heap,
-            readers: readers, log: log, pace: pace, commit: fields.commit,
-            epoch: UInt32(truncatingIfNeeded: fields.epoch) + 1, catalog: catalog,
-            nextTable: max(fields.nextTable, Catalog.firstNamedTable)))
+        return WriterPlace(
+            Writer(
+                medium: medium, space: NodeSpace(medium: medium, verified: verified), heap: heap,
+                readers: readers, log: log, pace: pace, commit: fields.commit,
+                epoch: UInt32(truncatingIfNeeded: fields.epoch) + 1, catalog: catalog,
+                nextTable: max(fields.nextTable, Catalog.firstNamedTable)))
     }
 }

@@ -1,4 +1,4 @@
-package import CPmem
+internal import CPmem
 internal import Glibc
 
 /// The slot bitmaps at the start of a chunk: two copies, of which the chunk's descriptor names the one that counts.
@@ -14,24 +14,24 @@ package enum Bitmap {
     package static func load<M: Medium>(
         _ medium: M, chunk index: Int, map: ChunkMap, into words: UnsafeMutablePointer<UInt64>
     ) throws(StoreError) {
-        let chunk = map[index]
-        guard let geometry = geometry(index, kind: chunk.pointee.savedKind, map: map) else { return }
-        let place = place(index, geometry, copy: chunk.pointee.copy)
-        let bytes = medium.read(place, 16 + 8 * geometry.words)
-        let head = bytes.loadUnaligned(as: cpm_bitmap.self)
-        let checksum = Checksum.of(
+        let chunk = unsafe map[index]
+        guard let geometry = unsafe geometry(index, kind: chunk.pointee.savedKind, map: map) else { return }
+        let place = unsafe place(index, geometry, copy: chunk.pointee.copy)
+        let bytes = unsafe medium.read(place, 16 + 8 * geometry.words)
+        let head = unsafe bytes.loadUnaligned(as: cpm_bitmap.self)
+        let checksum = unsafe Checksum.of(
             bytes + 8, 8 + 8 * geometry.words, seed: Checksum.seed(.bitmap, offset: place))
         guard head.magic == CPM_BITMAP_MAGIC, Int(head.slotCount) == geometry.slotCount,
-            head.checksum == checksum, checksum == chunk.pointee.bitmapChecksum
+            head.checksum == checksum, unsafe checksum == chunk.pointee.bitmapChecksum
         else {
+            let named = unsafe chunk.pointee.bitmapChecksum
             throw .corrupted(
                 .init(
                     .bitmap, offset: place,
-                    detail: "checksum \(head.checksum), computed \(checksum), "
-                        + "descriptor \(chunk.pointee.bitmapChecksum)"))
+                    detail: "checksum \(head.checksum), computed \(checksum), descriptor \(named)"))
         }
         for word in 0..<geometry.words {
-            words[word] |= (bytes + 16).loadUnaligned(fromByteOffset: 8 * word, as: UInt64.self)
+            unsafe words[word] |= (bytes + 16).loadUnaligned(fromByteOffset: 8 * word, as: UInt64.self)
         }
     }
 
@@ -39,27 +39,28 @@ package enum Bitmap {
     package static func save<M: Medium>(
         _ medium: M, chunk index: Int, map: ChunkMap, epoch: UInt32, scratch: UnsafeMutableRawPointer
     ) {
-        let chunk = map[index]
-        guard let geometry = geometry(index, kind: chunk.pointee.savedKind, map: map),
-            let live = chunk.pointee.liveWords
+        let chunk = unsafe map[index]
+        guard let geometry = unsafe geometry(index, kind: chunk.pointee.savedKind, map: map),
+            let live = unsafe chunk.pointee.liveWords
         else { return }
-        let copy = 1 - chunk.pointee.copy
+        let copy = unsafe 1 - chunk.pointee.copy
         let place = place(index, geometry, copy: copy)
-        memset(scratch, 0, geometry.bitmapBytes)
-        memcpy(scratch + 16, live, 8 * geometry.words)
+        unsafe memset(scratch, 0, geometry.bitmapBytes)
+        unsafe memcpy(scratch + 16, live, 8 * geometry.words)
         var head = cpm_bitmap(
             magic: UInt32(CPM_BITMAP_MAGIC), checksum: 0, slotCount: UInt32(geometry.slotCount), epoch: epoch)
-        scratch.storeBytes(of: head, as: cpm_bitmap.self)
-        head.checksum = Checksum.of(
+        unsafe scratch.storeBytes(of: head, as: cpm_bitmap.self)
+        head.checksum = unsafe Checksum.of(
             scratch + 8, 8 + 8 * geometry.words, seed: Checksum.seed(.bitmap, offset: place))
-        scratch.storeBytes(of: head, as: cpm_bitmap.self)
-        medium.copyIn(place, scratch, geometry.bitmapBytes)
-        chunk.pointee.copy = copy
-        chunk.pointee.bitmapChecksum = head.checksum
+        unsafe scratch.storeBytes(of: head, as: cpm_bitmap.self)
+        unsafe medium.copyIn(place, scratch, geometry.bitmapBytes)
+        unsafe chunk.pointee.copy = copy
+        unsafe chunk.pointee.bitmapChecksum = head.checksum
     }
 
     static func geometry(_ index: Int, kind: UInt8, map: ChunkMap) -> ChunkGeometry? {
         guard let sizeClass = Chunk.sizeClass(kind) else { return nil }
-        return ChunkGeometry(sizeClass: sizeClass, reservedBytes: Int(map[index].pointee.reservedBytes))
+        return unsafe ChunkGeometry(
+            sizeClass: sizeClass, reservedBytes: Int(map[index].pointee.reservedBytes))
     }
 }

@@ -1,4 +1,4 @@
-package import CPmem
+internal import CPmem
 internal import Glibc
 
 /// What is known in DRAM about one chunk.
@@ -28,33 +28,33 @@ package struct Chunk: BitwiseCopyable {
     package var runLength: UInt32 = 0
 
     @inline(__always)
-    package var busyWords: UnsafeMutablePointer<UInt64>? { UnsafeMutablePointer(bitPattern: busy) }
+    package var busyWords: UnsafeMutablePointer<UInt64>? { unsafe UnsafeMutablePointer(bitPattern: busy) }
     @inline(__always)
-    package var liveWords: UnsafeMutablePointer<UInt64>? { UnsafeMutablePointer(bitPattern: live) }
+    package var liveWords: UnsafeMutablePointer<UInt64>? { unsafe UnsafeMutablePointer(bitPattern: live) }
     package var words: Int { (Int(slotCount) + 63) / 64 }
 }
 
 /// All chunks of a store, in address order, in one array that never moves.
-package struct ChunkMap: @unchecked Sendable {
+@safe package struct ChunkMap: @unchecked Sendable {
     package let chunks: UnsafeMutablePointer<Chunk>
     package let limit: Int
 
     package init(addressBytes: UInt64) {
         limit = Int(addressBytes >> Space.chunkShift)
-        chunks = Virtual.allocate(Chunk.self, count: limit)
+        unsafe chunks = unsafe Virtual.allocate(Chunk.self, count: limit)
     }
 
     /// Gives the memory back, bitmaps included.
     package func deallocate(count: Int) {
         for index in 0..<count {
-            free(UnsafeMutableRawPointer(bitPattern: chunks[index].busy))
-            free(UnsafeMutableRawPointer(bitPattern: chunks[index].live))
+            unsafe free(UnsafeMutableRawPointer(bitPattern: chunks[index].busy))
+            unsafe free(UnsafeMutableRawPointer(bitPattern: chunks[index].live))
         }
-        Virtual.deallocate(chunks, count: limit)
+        unsafe Virtual.deallocate(chunks, count: limit)
     }
 
     @inline(__always)
-    package subscript(_ index: Int) -> UnsafeMutablePointer<Chunk> { chunks + index }
+    package subscript(_ index: Int) -> UnsafeMutablePointer<Chunk> { unsafe chunks + index }
 
     @inline(__always)
     package static func index(_ offset: UInt64) -> Int { Int(offset >> Space.chunkShift) }
@@ -62,11 +62,11 @@ package struct ChunkMap: @unchecked Sendable {
     /// The slot of an offset, or nil when no slot starts there.
     @inline(__always)
     package static func slot(_ chunk: UnsafeMutablePointer<Chunk>, _ offset: UInt64) -> Int? {
-        let place = Int(offset) & (Space.chunkBytes - 1) - Int(chunk.pointee.slotsStart)
-        let bytes = Int(chunk.pointee.slotBytes)
+        let place = unsafe Int(offset) & (Space.chunkBytes - 1) - Int(chunk.pointee.slotsStart)
+        let bytes = unsafe Int(chunk.pointee.slotBytes)
         if place < 0 || bytes == 0 { return nil }
         let slot = place / bytes
-        return slot < Int(chunk.pointee.slotCount) && slot * bytes == place ? slot : nil
+        return unsafe slot < Int(chunk.pointee.slotCount) && slot * bytes == place ? slot : nil
     }
 }
 

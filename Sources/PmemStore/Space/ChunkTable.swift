@@ -1,4 +1,4 @@
-package import CPmem
+internal import CPmem
 internal import Glibc
 
 /// The chunks of one segment and where their descriptors lie.
@@ -50,8 +50,12 @@ package struct ChunkTable: Sendable {
         return bits
     }
 
+    /// Enters a segment behind the others; its blocks follow theirs.
     package mutating func add(_ segment: ChunkTableSegment) {
-        segments.append(segment)
+        segments.append(
+            ChunkTableSegment(
+                firstChunk: segment.firstChunk, chunkCount: segment.chunkCount,
+                tableOffset: segment.tableOffset, firstBlock: blockCount))
         copies += [UInt8](repeating: 0, count: segment.blockCount)
         isWritten += [Bool](repeating: false, count: segment.blockCount)
     }
@@ -59,7 +63,7 @@ package struct ChunkTable: Sendable {
     /// Takes over the bits of a superblock.
     package mutating func setCopyBits(_ bits: UnsafeRawBufferPointer, blockCount: Int) {
         for block in 0..<min(blockCount, copies.count) {
-            let pair = bits[block / 4] >> UInt8(2 * (block % 4)) & 3
+            let pair = unsafe bits[block / 4] >> UInt8(2 * (block % 4)) & 3
             copies[block] = pair & 1
             isWritten[block] = pair & 2 != 0
         }
@@ -82,12 +86,13 @@ package struct ChunkTable: Sendable {
             for block in segment.firstBlock..<(segment.firstBlock + segment.blockCount)
             where isWritten[block] {
                 let place = place(segment, block: block, copy: copies[block])
-                let bytes = medium.read(place, Self.blockBytes)
-                try verify(bytes, place: place)
+                let bytes = unsafe medium.read(place, Self.blockBytes)
+                try unsafe verify(bytes, place: place)
                 let first = segment.firstChunk + (block - segment.firstBlock) * Self.chunksPerBlock
                 let count = min(Self.chunksPerBlock, segment.firstChunk + segment.chunkCount - first)
                 for index in 0..<count {
-                    let descriptor = bytes.loadUnaligned(fromByteOffset: 64 + 8 * index, as: UInt64.self)
+                    let descriptor = unsafe bytes.loadUnaligned(
+                        fromByteOffset: 64 + 8 * index, as: UInt64.self)
                     if descriptor & 0xff != 0 { try body(first + index, descriptor) }
                 }
             }
@@ -95,8 +100,8 @@ package struct ChunkTable: Sendable {
     }
 
     private func verify(_ bytes: UnsafeRawPointer, place: UInt64) throws(StoreError) {
-        let head = bytes.loadUnaligned(as: cpm_table_block.self)
-        let checksum = Checksum.of(
+        let head = unsafe bytes.loadUnaligned(as: cpm_table_block.self)
+        let checksum = unsafe Checksum.of(
             bytes + 12, Self.blockBytes - 12, seed: Checksum.seed(.chunkTable, offset: place))
         guard head.magic == CPM_TABLE_MAGIC, head.offset == place, head.checksum == checksum else {
             throw .corrupted(
@@ -125,31 +130,32 @@ package struct ChunkTable: Sendable {
         let place = place(segment, block: block, copy: copies[block])
         let first = segment.firstChunk + (block - segment.firstBlock) * Self.chunksPerBlock
         let count = min(Self.chunksPerBlock, segment.firstChunk + segment.chunkCount - first)
-        withUnsafeTemporaryAllocation(byteCount: Self.blockBytes, alignment: 64) { buffer in
+        unsafe withUnsafeTemporaryAllocation(byteCount: Self.blockBytes, alignment: 64) { buffer in
             guard let bytes = buffer.baseAddress else { return }
-            memset(bytes, 0, Self.blockBytes)
-            bytes.storeBytes(of: CPM_TABLE_MAGIC, toByteOffset: 0, as: UInt64.self)
-            bytes.storeBytes(of: generation, toByteOffset: 16, as: UInt64.self)
-            bytes.storeBytes(of: place, toByteOffset: 24, as: UInt64.self)
+            unsafe memset(bytes, 0, Self.blockBytes)
+            unsafe bytes.storeBytes(of: CPM_TABLE_MAGIC, toByteOffset: 0, as: UInt64.self)
+            unsafe bytes.storeBytes(of: generation, toByteOffset: 16, as: UInt64.self)
+            unsafe bytes.storeBytes(of: place, toByteOffset: 24, as: UInt64.self)
             for index in 0..<count {
-                let descriptor = Self.descriptor(map[first + index].pointee)
-                bytes.storeBytes(of: descriptor, toByteOffset: 64 + 8 * index, as: UInt64.self)
+                let descriptor = unsafe Self.descriptor(map[first + index])
+                unsafe bytes.storeBytes(of: descriptor, toByteOffset: 64 + 8 * index, as: UInt64.self)
             }
-            let checksum = Checksum.of(
+            let checksum = unsafe Checksum.of(
                 bytes + 12, Self.blockBytes - 12, seed: Checksum.seed(.chunkTable, offset: place))
-            bytes.storeBytes(of: checksum, toByteOffset: 8, as: UInt32.self)
-            medium.copyIn(place, bytes, Self.blockBytes)
+            unsafe bytes.storeBytes(of: checksum, toByteOffset: 8, as: UInt32.self)
+            unsafe medium.copyIn(place, bytes, Self.blockBytes)
         }
     }
 
-    private static func descriptor(_ chunk: Chunk) -> UInt64 {
-        switch chunk.savedKind {
+    /// Reads the checkpointer's fields only: the writer is at work on the others.
+    private static func descriptor(_ chunk: UnsafeMutablePointer<Chunk>) -> UInt64 {
+        switch unsafe chunk.pointee.savedKind {
         case Chunk.free, Chunk.reserved: return 0
-        case Chunk.run: return UInt64(Chunk.run) | UInt64(chunk.runLength) << 32
+        case Chunk.run: return unsafe UInt64(Chunk.run) | UInt64(chunk.pointee.runLength) << 32
         case Chunk.runBody: return UInt64(Chunk.runBody)
         default:
-            return UInt64(chunk.savedKind) | UInt64(chunk.copy) << 8 | UInt64(chunk.liveSlots) << 16
-                | UInt64(chunk.bitmapChecksum) << 32
+            return unsafe UInt64(chunk.pointee.savedKind) | UInt64(chunk.pointee.copy) << 8
+                | UInt64(chunk.pointee.liveSlots) << 16 | UInt64(chunk.pointee.bitmapChecksum) << 32
         }
     }
 }

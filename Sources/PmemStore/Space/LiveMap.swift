@@ -1,10 +1,10 @@
-package import CPmem
+internal import CPmem
 internal import Glibc
 
 /// Which slots the trees of a checkpoint reach: births and deaths of commits, applied in order.
 ///
 /// Belongs to the checkpointer. After a checkpoint its bitmaps are exactly the reachable set (no leak, no loss).
-package struct LiveMap<M: Medium>: ~Copyable {
+@safe package struct LiveMap<M: Medium>: ~Copyable {
     let medium: M
     let map: ChunkMap
     /// Chunks whose descriptor or bitmap differs from what was saved last.
@@ -14,44 +14,44 @@ package struct LiveMap<M: Medium>: ~Copyable {
     package init(medium: M, map: ChunkMap) {
         self.medium = medium
         self.map = map
-        scratch = .allocate(byteCount: 8192, alignment: 64)
+        unsafe scratch = .allocate(byteCount: 8192, alignment: 64)
     }
 
-    deinit { scratch.deallocate() }
+    deinit { unsafe scratch.deallocate() }
 
     /// A slot or a run is reachable from now on.
     package mutating func born(_ offset: UInt64) throws(StoreError) {
         let index = ChunkMap.index(offset)
-        let chunk = map[index]
-        if chunk.pointee.kind == Chunk.run {
+        let chunk = unsafe map[index]
+        if unsafe chunk.pointee.kind == Chunk.run {
             setRun(index, kind: Chunk.run)
             return
         }
-        if chunk.pointee.liveSlots == 0 { startOver(index) }
+        if unsafe chunk.pointee.liveSlots == 0 { startOver(index) }
         try loadLive(index)
-        guard let slot = ChunkMap.slot(chunk, offset), let words = chunk.pointee.liveWords,
-            words[slot >> 6] >> UInt64(slot & 63) & 1 == 0
+        guard let slot = unsafe ChunkMap.slot(chunk, offset), let words = unsafe chunk.pointee.liveWords,
+            unsafe words[slot >> 6] >> UInt64(slot & 63) & 1 == 0
         else { throw inconsistent(offset, "born twice") }
-        words[slot >> 6] |= 1 << UInt64(slot & 63)
-        chunk.pointee.liveSlots += 1
+        unsafe words[slot >> 6] |= 1 << UInt64(slot & 63)
+        unsafe chunk.pointee.liveSlots += 1
         note(index)
     }
 
     /// A slot or a run is not reachable any more.
     package mutating func died(_ offset: UInt64) throws(StoreError) {
         let index = ChunkMap.index(offset)
-        let chunk = map[index]
-        if chunk.pointee.kind == Chunk.run {
+        let chunk = unsafe map[index]
+        if unsafe chunk.pointee.kind == Chunk.run {
             setRun(index, kind: Chunk.free)
             return
         }
         try loadLive(index)
-        guard let slot = ChunkMap.slot(chunk, offset), let words = chunk.pointee.liveWords,
-            words[slot >> 6] >> UInt64(slot & 63) & 1 == 1
+        guard let slot = unsafe ChunkMap.slot(chunk, offset), let words = unsafe chunk.pointee.liveWords,
+            unsafe words[slot >> 6] >> UInt64(slot & 63) & 1 == 1
         else { throw inconsistent(offset, "died unborn") }
-        words[slot >> 6] &= ~(1 << UInt64(slot & 63))
-        chunk.pointee.liveSlots -= 1
-        if chunk.pointee.liveSlots == 0 { chunk.pointee.savedKind = Chunk.free }
+        unsafe words[slot >> 6] &= ~(1 << UInt64(slot & 63))
+        unsafe chunk.pointee.liveSlots -= 1
+        if unsafe chunk.pointee.liveSlots == 0 { unsafe chunk.pointee.savedKind = Chunk.free }
         note(index)
     }
 
@@ -60,33 +60,36 @@ package struct LiveMap<M: Medium>: ~Copyable {
     }
 
     private mutating func note(_ index: Int) {
-        if map[index].pointee.isChanged == 0 {
-            map[index].pointee.isChanged = 1
+        if unsafe map[index].pointee.isChanged == 0 {
+            unsafe map[index].pointee.isChanged = 1
             changed.append(index)
         }
     }
 
     /// The first birth in a chunk that had none, perhaps of another kind than before.
     private mutating func startOver(_ index: Int) {
-        let chunk = map[index]
-        free(UnsafeMutableRawPointer(bitPattern: chunk.pointee.live))
-        chunk.pointee.live = UInt(bitPattern: UnsafeMutablePointer<UInt64>.allocateZeroed(chunk.pointee.words))
-        chunk.pointee.savedKind = chunk.pointee.kind
+        let chunk = unsafe map[index]
+        unsafe free(UnsafeMutableRawPointer(bitPattern: chunk.pointee.live))
+        unsafe chunk.pointee.live = unsafe UInt(
+            bitPattern: UnsafeMutablePointer<UInt64>.allocateZeroed(chunk.pointee.words))
+        unsafe chunk.pointee.savedKind = unsafe chunk.pointee.kind
     }
 
     private func loadLive(_ index: Int) throws(StoreError) {
-        let chunk = map[index]
-        if chunk.pointee.live != 0 { return }
-        let words = UnsafeMutablePointer<UInt64>.allocateZeroed(chunk.pointee.words)
-        chunk.pointee.live = UInt(bitPattern: words)
-        if chunk.pointee.liveSlots > 0 { try Bitmap.load(medium, chunk: index, map: map, into: words) }
+        let chunk = unsafe map[index]
+        if unsafe chunk.pointee.live != 0 { return }
+        let words = unsafe UnsafeMutablePointer<UInt64>.allocateZeroed(chunk.pointee.words)
+        unsafe chunk.pointee.live = UInt(bitPattern: words)
+        if unsafe chunk.pointee.liveSlots > 0 {
+            try unsafe Bitmap.load(medium, chunk: index, map: map, into: words)
+        }
     }
 
     private mutating func setRun(_ first: Int, kind: UInt8) {
-        for index in first..<(first + Int(map[first].pointee.runLength)) {
+        for index in unsafe first..<(first + Int(map[first].pointee.runLength)) {
             let isFirst = index == first
-            map[index].pointee.savedKind = kind == Chunk.run && !isFirst ? Chunk.runBody : kind
-            map[index].pointee.liveSlots = kind == Chunk.run && isFirst ? 1 : 0
+            unsafe map[index].pointee.savedKind = kind == Chunk.run && !isFirst ? Chunk.runBody : kind
+            unsafe map[index].pointee.liveSlots = kind == Chunk.run && isFirst ? 1 : 0
             note(index)
         }
     }
@@ -94,9 +97,9 @@ package struct LiveMap<M: Medium>: ~Copyable {
     /// Starts writing the bitmaps that changed; returns the chunks whose descriptors changed, in order.
     package mutating func save(epoch: UInt32) -> [Int] {
         for index in changed {
-            map[index].pointee.isChanged = 0
-            if map[index].pointee.liveSlots > 0 {
-                Bitmap.save(medium, chunk: index, map: map, epoch: epoch, scratch: scratch)
+            unsafe map[index].pointee.isChanged = 0
+            if unsafe map[index].pointee.liveSlots > 0 {
+                unsafe Bitmap.save(medium, chunk: index, map: map, epoch: epoch, scratch: scratch)
             }
         }
         let all = changed.sorted()

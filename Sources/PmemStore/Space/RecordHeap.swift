@@ -1,4 +1,4 @@
-package import CPmem
+internal import CPmem
 internal import Glibc
 
 /// Gives out slots for records and nodes, and runs of chunks for large values.
@@ -31,12 +31,12 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     /// A segment's chunks become usable; its first `reservedBytes` never do.
     package mutating func addChunks(first: Int, count: Int, reservedBytes: Int) {
         for index in 0..<count {
-            let chunk = map[first + index]
+            let chunk = unsafe map[first + index]
             let taken = min(max(reservedBytes - index * Space.chunkBytes, 0), Space.chunkBytes)
-            chunk.pointee.reservedBytes = UInt32(taken)
+            unsafe chunk.pointee.reservedBytes = UInt32(taken)
             let isFull = taken == Space.chunkBytes
-            chunk.pointee.kind = isFull ? Chunk.reserved : Chunk.free
-            chunk.pointee.savedKind = chunk.pointee.kind
+            unsafe chunk.pointee.kind = isFull ? Chunk.reserved : Chunk.free
+            unsafe chunk.pointee.savedKind = unsafe chunk.pointee.kind
             if !isFull { freeChunks += 1 }
         }
         chunkCount = max(chunkCount, first + count)
@@ -47,11 +47,11 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     package mutating func restore(_ index: Int, descriptor: UInt64) throws(StoreError) {
         let kind = UInt8(truncatingIfNeeded: descriptor)
         if kind == Chunk.free || kind == Chunk.reserved { return }
-        let chunk = map[index]
-        guard chunk.pointee.kind == Chunk.free else { throw damaged(index, "two kinds") }
+        let chunk = unsafe map[index]
+        guard unsafe chunk.pointee.kind == Chunk.free else { throw damaged(index, "two kinds") }
         freeChunks -= 1
-        chunk.pointee.kind = kind
-        chunk.pointee.savedKind = kind
+        unsafe chunk.pointee.kind = kind
+        unsafe chunk.pointee.savedKind = kind
         if kind == Chunk.run {
             try restoreRun(index, length: Int(descriptor >> 32))
         } else if kind == Chunk.runBody {
@@ -59,11 +59,11 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         } else if Chunk.sizeClass(kind) != nil {
             setGeometry(index)
             let live = UInt32(truncatingIfNeeded: descriptor >> 16 & 0xffff)
-            guard live <= chunk.pointee.slotCount else { throw damaged(index, "\(live) live slots") }
-            chunk.pointee.copy = UInt8(truncatingIfNeeded: descriptor >> 8 & 1)
-            chunk.pointee.bitmapChecksum = UInt32(truncatingIfNeeded: descriptor >> 32)
-            chunk.pointee.liveSlots = live
-            chunk.pointee.freeSlots = chunk.pointee.slotCount - live
+            guard unsafe live <= chunk.pointee.slotCount else { throw damaged(index, "\(live) live slots") }
+            unsafe chunk.pointee.copy = UInt8(truncatingIfNeeded: descriptor >> 8 & 1)
+            unsafe chunk.pointee.bitmapChecksum = UInt32(truncatingIfNeeded: descriptor >> 32)
+            unsafe chunk.pointee.liveSlots = live
+            unsafe chunk.pointee.freeSlots = unsafe chunk.pointee.slotCount - live
             list(index)
         } else {
             throw damaged(index, "kind \(kind)")
@@ -72,22 +72,24 @@ package struct RecordHeap<M: Medium>: ~Copyable {
 
     private mutating func restoreRun(_ index: Int, length: Int) throws(StoreError) {
         guard length > 0, index + length <= chunkCount else { throw damaged(index, "run of \(length)") }
-        map[index].pointee.runLength = UInt32(length)
-        map[index].pointee.liveSlots = 1
+        unsafe map[index].pointee.runLength = UInt32(length)
+        unsafe map[index].pointee.liveSlots = 1
     }
 
     private func damaged(_ index: Int, _ detail: String) -> StoreError {
         .corrupted(
-            .init(.chunkTable, offset: UInt64(index) << Space.chunkShift, detail: "chunk \(index): \(detail)"))
+            .init(.chunkTable, offset: UInt64(index) << Space.chunkShift, detail: "chunk \(index): \(detail)")
+        )
     }
 
     private func setGeometry(_ index: Int) {
-        let chunk = map[index]
-        guard let sizeClass = Chunk.sizeClass(chunk.pointee.kind) else { return }
-        let geometry = ChunkGeometry(sizeClass: sizeClass, reservedBytes: Int(chunk.pointee.reservedBytes))
-        chunk.pointee.slotBytes = UInt32(geometry.slotBytes)
-        chunk.pointee.slotsStart = UInt32(geometry.slotsStart)
-        chunk.pointee.slotCount = UInt32(geometry.slotCount)
+        let chunk = unsafe map[index]
+        guard let sizeClass = unsafe Chunk.sizeClass(chunk.pointee.kind) else { return }
+        let geometry = unsafe ChunkGeometry(
+            sizeClass: sizeClass, reservedBytes: Int(chunk.pointee.reservedBytes))
+        unsafe chunk.pointee.slotBytes = UInt32(geometry.slotBytes)
+        unsafe chunk.pointee.slotsStart = UInt32(geometry.slotsStart)
+        unsafe chunk.pointee.slotCount = UInt32(geometry.slotCount)
     }
 
     private mutating func takeChunk(mayUseReserve: Bool) -> Int? {
@@ -95,7 +97,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         for step in 0..<chunkCount {
             var index = freeHint + step
             if index >= chunkCount { index -= chunkCount }
-            if map[index].pointee.kind == Chunk.free {
+            if unsafe map[index].pointee.kind == Chunk.free {
                 freeHint = index
                 freeChunks -= 1
                 return index
@@ -105,12 +107,12 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     }
 
     private mutating func giveBackChunk(_ index: Int) {
-        let chunk = map[index]
-        chunk.pointee.kind = Chunk.free
-        chunk.pointee.isListed = 0
-        chunk.pointee.freeSlots = 0
-        free(UnsafeMutableRawPointer(bitPattern: chunk.pointee.busy))
-        chunk.pointee.busy = 0
+        let chunk = unsafe map[index]
+        unsafe chunk.pointee.kind = Chunk.free
+        unsafe chunk.pointee.isListed = 0
+        unsafe chunk.pointee.freeSlots = 0
+        unsafe free(UnsafeMutableRawPointer(bitPattern: chunk.pointee.busy))
+        unsafe chunk.pointee.busy = 0
         freeChunks += 1
         freeHint = min(freeHint, index)
     }
@@ -119,7 +121,8 @@ package struct RecordHeap<M: Medium>: ~Copyable {
 
     /// A free slot of a class, as an offset; nil when there is no space.
     @inline(__always)
-    package mutating func allocate(sizeClass: Int, mayUseReserve: Bool = false) throws(StoreError) -> UInt64? {
+    package mutating func allocate(sizeClass: Int, mayUseReserve: Bool = false) throws(StoreError) -> UInt64?
+    {
         let index = current[sizeClass]
         if index >= 0, let offset = takeSlot(index) { return offset }
         return try allocateElsewhere(sizeClass, mayUseReserve: mayUseReserve)
@@ -127,20 +130,20 @@ package struct RecordHeap<M: Medium>: ~Copyable {
 
     @inline(__always)
     private mutating func takeSlot(_ index: Int) -> UInt64? {
-        let chunk = map[index]
-        if chunk.pointee.freeSlots == 0 { return nil }
-        guard let words = chunk.pointee.busyWords else { return nil }
-        var word = Int(chunk.pointee.hint)
-        let end = chunk.pointee.words
+        let chunk = unsafe map[index]
+        if unsafe chunk.pointee.freeSlots == 0 { return nil }
+        guard let words = unsafe chunk.pointee.busyWords else { return nil }
+        var word = unsafe Int(chunk.pointee.hint)
+        let end = unsafe chunk.pointee.words
         while word < end {
-            let free = ~words[word]
+            let free = unsafe ~words[word]
             if free != 0 {
                 let bit = free.trailingZeroBitCount
-                words[word] |= 1 << UInt64(bit)
-                chunk.pointee.hint = UInt32(word)
-                chunk.pointee.freeSlots -= 1
+                unsafe words[word] |= 1 << UInt64(bit)
+                unsafe chunk.pointee.hint = UInt32(word)
+                unsafe chunk.pointee.freeSlots -= 1
                 let slot = word * 64 + bit
-                let place = Int(chunk.pointee.slotsStart) + slot * Int(chunk.pointee.slotBytes)
+                let place = unsafe Int(chunk.pointee.slotsStart) + slot * Int(chunk.pointee.slotBytes)
                 return UInt64(index) << Space.chunkShift + UInt64(place)
             }
             word += 1
@@ -149,12 +152,14 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     }
 
     @inline(never)
-    private mutating func allocateElsewhere(_ sizeClass: Int, mayUseReserve: Bool) throws(StoreError) -> UInt64? {
+    private mutating func allocateElsewhere(_ sizeClass: Int, mayUseReserve: Bool) throws(StoreError)
+        -> UInt64?
+    {
         if let offset = try allocateFromPartial(sizeClass) { return offset }
         if let index = takeChunk(mayUseReserve: mayUseReserve) {
-            map[index].pointee.kind = Chunk.slab + UInt8(sizeClass)
+            unsafe map[index].pointee.kind = Chunk.slab + UInt8(sizeClass)
             setGeometry(index)
-            if map[index].pointee.slotCount > 0 {
+            if unsafe map[index].pointee.slotCount > 0 {
                 prepareBusy(index)
                 current[sizeClass] = index
                 return takeSlot(index)
@@ -170,12 +175,13 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     private mutating func allocateFromPartial(_ sizeClass: Int) throws(StoreError) -> UInt64? {
         while let candidate = partial[sizeClass].popLast() {
             let index = Int(candidate)
-            let chunk = map[index]
-            guard chunk.pointee.kind == Chunk.slab + UInt8(sizeClass), chunk.pointee.isListed == 1
+            let chunk = unsafe map[index]
+            guard unsafe chunk.pointee.kind == Chunk.slab + UInt8(sizeClass),
+                unsafe chunk.pointee.isListed == 1
             else { continue }
-            chunk.pointee.isListed = 0
+            unsafe chunk.pointee.isListed = 0
             try loadBusy(index)
-            chunk.pointee.hint = 0
+            unsafe chunk.pointee.hint = 0
             current[sizeClass] = index
             if let offset = takeSlot(index) { return offset }
         }
@@ -186,11 +192,12 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     private mutating func sweep(_ sizeClass: Int) -> Bool {
         var found = false
         for index in 0..<chunkCount {
-            let chunk = map[index]
-            guard chunk.pointee.kind == Chunk.slab + UInt8(sizeClass), chunk.pointee.freeSlots > 0,
-                chunk.pointee.isListed == 0
+            let chunk = unsafe map[index]
+            guard unsafe chunk.pointee.kind == Chunk.slab + UInt8(sizeClass),
+                unsafe chunk.pointee.freeSlots > 0,
+                unsafe chunk.pointee.isListed == 0
             else { continue }
-            chunk.pointee.isListed = 1
+            unsafe chunk.pointee.isListed = 1
             partial[sizeClass].append(UInt32(index))
             found = true
         }
@@ -199,30 +206,33 @@ package struct RecordHeap<M: Medium>: ~Copyable {
 
     /// A chunk becomes a candidate once an eighth of it is free: few, but long, stretches are filled in order.
     private mutating func list(_ index: Int) {
-        let chunk = map[index]
-        guard let sizeClass = Chunk.sizeClass(chunk.pointee.kind), chunk.pointee.isListed == 0,
-            chunk.pointee.freeSlots > chunk.pointee.slotCount / 8, current[sizeClass] != index
+        let chunk = unsafe map[index]
+        guard let sizeClass = unsafe Chunk.sizeClass(chunk.pointee.kind), unsafe chunk.pointee.isListed == 0,
+            unsafe chunk.pointee.freeSlots > chunk.pointee.slotCount / 8, current[sizeClass] != index
         else { return }
-        chunk.pointee.isListed = 1
+        unsafe chunk.pointee.isListed = 1
         partial[sizeClass].append(UInt32(index))
     }
 
     /// Gives a slot or a run back.
     package mutating func release(_ offset: UInt64) throws(StoreError) {
         let index = ChunkMap.index(offset)
-        let chunk = map[index]
-        if chunk.pointee.kind == Chunk.run {
+        let chunk = unsafe map[index]
+        if unsafe chunk.pointee.kind == Chunk.run {
             releaseRun(index)
             return
         }
-        guard let slot = ChunkMap.slot(chunk, offset) else { throw damaged(index, "no slot at \(offset)") }
+        guard let slot = unsafe ChunkMap.slot(chunk, offset) else {
+            throw damaged(index, "no slot at \(offset)")
+        }
         try loadBusy(index)
-        guard let words = chunk.pointee.busyWords, words[slot >> 6] >> UInt64(slot & 63) & 1 == 1
+        guard let words = unsafe chunk.pointee.busyWords,
+            unsafe words[slot >> 6] >> UInt64(slot & 63) & 1 == 1
         else { throw damaged(index, "slot at \(offset) is free already") }
-        words[slot >> 6] &= ~(1 << UInt64(slot & 63))
-        chunk.pointee.freeSlots += 1
-        if chunk.pointee.hint > UInt32(slot >> 6) { chunk.pointee.hint = UInt32(slot >> 6) }
-        if chunk.pointee.freeSlots == chunk.pointee.slotCount,
+        unsafe words[slot >> 6] &= ~(1 << UInt64(slot & 63))
+        unsafe chunk.pointee.freeSlots += 1
+        if unsafe chunk.pointee.hint > UInt32(slot >> 6) { unsafe chunk.pointee.hint = UInt32(slot >> 6) }
+        if unsafe chunk.pointee.freeSlots == chunk.pointee.slotCount,
             !isCurrent(index)
         {
             giveBackChunk(index)
@@ -232,7 +242,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     }
 
     private func isCurrent(_ index: Int) -> Bool {
-        guard let sizeClass = Chunk.sizeClass(map[index].pointee.kind) else { return false }
+        guard let sizeClass = unsafe Chunk.sizeClass(map[index].pointee.kind) else { return false }
         return current[sizeClass] == index
     }
 
@@ -251,51 +261,53 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     package mutating func claimSlot(_ offset: UInt64, sizeClass: Int) throws(StoreError) {
         let index = ChunkMap.index(offset)
         guard index < chunkCount else { throw damaged(index, "beyond the store") }
-        let chunk = map[index]
-        if chunk.pointee.kind == Chunk.free {
+        let chunk = unsafe map[index]
+        if unsafe chunk.pointee.kind == Chunk.free {
             freeChunks -= 1
-            chunk.pointee.kind = Chunk.slab + UInt8(sizeClass)
+            unsafe chunk.pointee.kind = Chunk.slab + UInt8(sizeClass)
             setGeometry(index)
             prepareBusy(index)
-            chunk.pointee.isListed = 0
+            unsafe chunk.pointee.isListed = 0
         }
-        guard chunk.pointee.kind == Chunk.slab + UInt8(sizeClass), let slot = ChunkMap.slot(chunk, offset)
+        guard unsafe chunk.pointee.kind == Chunk.slab + UInt8(sizeClass),
+            let slot = unsafe ChunkMap.slot(chunk, offset)
         else { throw damaged(index, "no slot of class \(sizeClass) at \(offset)") }
         try loadBusy(index)
-        guard let words = chunk.pointee.busyWords, words[slot >> 6] >> UInt64(slot & 63) & 1 == 0
+        guard let words = unsafe chunk.pointee.busyWords,
+            unsafe words[slot >> 6] >> UInt64(slot & 63) & 1 == 0
         else { throw damaged(index, "slot at \(offset) is taken") }
-        words[slot >> 6] |= 1 << UInt64(slot & 63)
-        chunk.pointee.freeSlots -= 1
+        unsafe words[slot >> 6] |= 1 << UInt64(slot & 63)
+        unsafe chunk.pointee.freeSlots -= 1
         list(index)
     }
 
     // MARK: Busy bitmaps
 
     private func prepareBusy(_ index: Int) {
-        let chunk = map[index]
-        let words = chunk.pointee.words
-        let busy = UnsafeMutablePointer<UInt64>.allocateZeroed(words)
-        let used = Int(chunk.pointee.slotCount) & 63
-        if used != 0 { busy[words - 1] = ~0 << UInt64(used) }
-        chunk.pointee.busy = UInt(bitPattern: busy)
-        chunk.pointee.freeSlots = chunk.pointee.slotCount
-        chunk.pointee.hint = 0
+        let chunk = unsafe map[index]
+        let words = unsafe chunk.pointee.words
+        let busy = unsafe UnsafeMutablePointer<UInt64>.allocateZeroed(words)
+        let used = unsafe Int(chunk.pointee.slotCount) & 63
+        if used != 0 { unsafe busy[words - 1] = ~0 << UInt64(used) }
+        unsafe chunk.pointee.busy = UInt(bitPattern: busy)
+        unsafe chunk.pointee.freeSlots = unsafe chunk.pointee.slotCount
+        unsafe chunk.pointee.hint = 0
     }
 
     /// Loads a chunk's bitmap when its slots are first touched after open.
     @inline(__always)
     package func loadBusy(_ index: Int) throws(StoreError) {
-        if map[index].pointee.busy == 0 { try loadBusySlowly(index) }
+        if unsafe map[index].pointee.busy == 0 { try loadBusySlowly(index) }
     }
 
     @inline(never)
     private func loadBusySlowly(_ index: Int) throws(StoreError) {
         prepareBusy(index)
-        let chunk = map[index]
-        guard let busy = chunk.pointee.busyWords else { return }
-        if chunk.pointee.savedKind == chunk.pointee.kind, chunk.pointee.liveSlots > 0 {
-            try Bitmap.load(medium, chunk: index, map: map, into: busy)
-            chunk.pointee.freeSlots = chunk.pointee.slotCount - chunk.pointee.liveSlots
+        let chunk = unsafe map[index]
+        guard let busy = unsafe chunk.pointee.busyWords else { return }
+        if unsafe chunk.pointee.savedKind == chunk.pointee.kind, unsafe chunk.pointee.liveSlots > 0 {
+            try unsafe Bitmap.load(medium, chunk: index, map: map, into: busy)
+            unsafe chunk.pointee.freeSlots = unsafe chunk.pointee.slotCount - chunk.pointee.liveSlots
         }
     }
 
@@ -312,8 +324,8 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         if freeChunks < length + (mayUseReserve ? 0 : reserveChunks) { return nil }
         var found = 0
         for index in 0..<chunkCount {
-            let chunk = map[index]
-            let isFree = chunk.pointee.kind == Chunk.free && chunk.pointee.reservedBytes == 0
+            let chunk = unsafe map[index]
+            let isFree = unsafe chunk.pointee.kind == Chunk.free && chunk.pointee.reservedBytes == 0
             found = isFree ? found + 1 : 0
             if found == length {
                 let first = index + 1 - length
@@ -325,22 +337,22 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     }
 
     private mutating func takeRun(_ first: Int, length: Int) {
-        for index in first..<(first + length) { map[index].pointee.kind = Chunk.runBody }
-        map[first].pointee.kind = Chunk.run
-        map[first].pointee.runLength = UInt32(length)
+        for index in first..<(first + length) { unsafe map[index].pointee.kind = Chunk.runBody }
+        unsafe map[first].pointee.kind = Chunk.run
+        unsafe map[first].pointee.runLength = UInt32(length)
         freeChunks -= length
     }
 
     private mutating func claimRun(_ first: Int, length: Int) throws(StoreError) {
         guard length > 0, first + length <= chunkCount else { throw damaged(first, "run of \(length)") }
-        for index in first..<(first + length) where map[index].pointee.kind != Chunk.free {
+        for index in first..<(first + length) where unsafe map[index].pointee.kind != Chunk.free {
             throw damaged(index, "taken where a run of \(length) lies")
         }
         takeRun(first, length: length)
     }
 
     private mutating func releaseRun(_ first: Int) {
-        let length = Int(map[first].pointee.runLength)
+        let length = unsafe Int(map[first].pointee.runLength)
         for index in first..<(first + length) { giveBackChunk(index) }
     }
 
@@ -355,8 +367,9 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         var slots = 0
         let perChunk = ChunkGeometry(sizeClass: SizeClass.node, reservedBytes: 0).slotCount
         slots += freeChunks * perChunk
-        for index in 0..<chunkCount where map[index].pointee.kind == Chunk.slab + UInt8(SizeClass.node) {
-            slots += Int(map[index].pointee.freeSlots)
+        for index in 0..<chunkCount where unsafe map[index].pointee.kind == Chunk.slab + UInt8(SizeClass.node)
+        {
+            unsafe slots += Int(map[index].pointee.freeSlots)
         }
         return slots
     }
@@ -365,7 +378,9 @@ package struct RecordHeap<M: Medium>: ~Copyable {
 extension UnsafeMutablePointer where Pointee == UInt64 {
     /// Zeroed words from the system; given back by `free`.
     static func allocateZeroed(_ count: Int) -> UnsafeMutablePointer<UInt64> {
-        guard let start = calloc(Swift.max(count, 1), 8) else { fatalError("out of memory for a bitmap") }
-        return start.bindMemory(to: UInt64.self, capacity: Swift.max(count, 1))
+        guard let start = unsafe calloc(Swift.max(count, 1), 8) else {
+            fatalError("out of memory for a bitmap")
+        }
+        return unsafe start.bindMemory(to: UInt64.self, capacity: Swift.max(count, 1))
     }
 }

@@ -1,4 +1,4 @@
-package import CPmem
+internal import CPmem
 internal import Glibc
 
 /// Decides when space that a durable checkpoint no longer needs may be given out again.
@@ -25,7 +25,7 @@ package struct SpaceRelease<M: Medium> {
     /// Last commit of each epoch, ascending.
     private var epochs: [(epoch: UInt32, lastCommit: UInt64)] = []
 
-    private static var batch: Int { 1024 }
+    private static var batch: Int { 2048 }
 
     package init(medium: M) { self.medium = medium }
 
@@ -69,8 +69,8 @@ package struct SpaceRelease<M: Medium> {
     }
 
     private func epoch(of item: Item) -> UInt32 {
-        let address = medium.read(item.record, 64)
-        return item.isNode
+        let address = unsafe medium.read(item.record, 64)
+        return unsafe item.isNode
             ? address.loadUnaligned(fromByteOffset: 16, as: UInt32.self) : RecordPointer(address).epoch
     }
 

@@ -17,8 +17,8 @@ public struct Cursor: ~Copyable, ~Escapable {
     @_lifetime(self: copy self)
     public mutating func seek(to key: some StoreBytes) throws(StoreError) -> Bool {
         isFresh = false
-        try key.withStoreBytes { (bytes: UnsafeRawBufferPointer) throws(StoreError) in
-            try cursor.seek(atOrAfter: bytes)
+        try unsafe key.withStoreBytes { (bytes: UnsafeRawBufferPointer) throws(StoreError) in
+            try unsafe cursor.seek(atOrAfter: bytes)
         }
         return cursor.isValid
     }
@@ -28,8 +28,8 @@ public struct Cursor: ~Copyable, ~Escapable {
     @_lifetime(self: copy self)
     public mutating func seek(before key: some StoreBytes) throws(StoreError) -> Bool {
         isFresh = false
-        try key.withStoreBytes { (bytes: UnsafeRawBufferPointer) throws(StoreError) in
-            try cursor.seek(before: bytes)
+        try unsafe key.withStoreBytes { (bytes: UnsafeRawBufferPointer) throws(StoreError) in
+            try unsafe cursor.seek(before: bytes)
         }
         return cursor.isValid
     }
@@ -76,8 +76,8 @@ public struct Cursor: ~Copyable, ~Escapable {
         @_lifetime(borrow self)
         borrowing get {
             precondition(cursor.isValid, "the cursor stands on no pair")
-            let key = cursor.space.record(cursor.reference).key
-            return _overrideLifetime(RawSpan(_unsafeBytes: key), borrowing: self)
+            let key = unsafe cursor.space.record(cursor.reference).key
+            return unsafe _overrideLifetime(RawSpan(_unsafeBytes: key), borrowing: self)
         }
     }
 
@@ -86,8 +86,8 @@ public struct Cursor: ~Copyable, ~Escapable {
         @_lifetime(borrow self)
         borrowing get throws(StoreError) {
             precondition(cursor.isValid, "the cursor stands on no pair")
-            let value = try cursor.space.value(cursor.reference)
-            return _overrideLifetime(RawSpan(_unsafeBytes: value), borrowing: self)
+            let value = try unsafe cursor.space.value(cursor.reference)
+            return unsafe _overrideLifetime(RawSpan(_unsafeBytes: value), borrowing: self)
         }
     }
 }

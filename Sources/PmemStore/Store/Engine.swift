@@ -1,4 +1,4 @@
-package import CPmem
+internal import CPmem
 internal import Glibc
 internal import Synchronization
 
@@ -22,7 +22,10 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     private let work = Mutex<Void>(())
     /// Held while the store grows.
     private let growing = Mutex<Void>(())
-    private let thread = MaintenanceThread()
+    private let checkpoints = MaintenanceThread(name: "pmem-checkpoint")
+    private let growths = MaintenanceThread(name: "pmem-growth")
+    /// Chunks below this one have been prepared by ``StoreGrowth/prepare(chunk:)``. The growth thread's.
+    private var preparedChunks: Int
 
     package init(
         recovered: Recovery<M>.Result, readers: ReaderTable, checkpointMedium: M, growth: (any StoreGrowth)?,
@@ -37,6 +40,8 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
         self.quotaBytes = quotaBytes ?? .max
         replayedOperations = recovered.replayedOperations
         replayNanoseconds = recovered.replayNanoseconds
+        let isNew = recovered.superblock.generation == 1 && recovered.replayedOperations == 0
+        preparedChunks = isNew ? 0 : recovered.writer.pointee.heap.chunkCount
         checkpointer = Checkpointer(
             medium: checkpointMedium, writer: recovered.writer, gate: gate, map: recovered.map,
             table: recovered.table, superblock: recovered.superblock)
@@ -45,21 +50,26 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
 
     /// Where the writer lives, for transactions.
     @inline(__always)
-    var writerAddress: UnsafeMutablePointer<Writer<M>> { place.address }
+    var writerAddress: UnsafeMutablePointer<Writer<M>> { unsafe place.address }
 
     /// The one writer. For whoever holds the gate.
     package var writer: Writer<M> {
-        @inline(__always) unsafeAddress { UnsafePointer(place.address) }
-        @inline(__always) unsafeMutableAddress { place.address }
+        @inline(__always) unsafeAddress { unsafe UnsafePointer(place.address) }
+        @inline(__always) unsafeMutableAddress { unsafe place.address }
     }
 
     /// Starts background checkpoints and growth. Without, both happen when a writer needs them.
     package func startMaintenance() {
-        thread.start { [unowned self] wantsGrowth in maintain(wantsGrowth: wantsGrowth) }
+        checkpoints.start { [unowned self] in checkpointInBackground() }
+        growths.start { [unowned self] in growInBackground() }
+        if preparedChunks == 0 { growths.wake() }
     }
 
     /// Ends the background work; waits for what is running.
-    package func stopMaintenance() { thread.stop() }
+    package func stopMaintenance() {
+        checkpoints.stop()
+        growths.stop()
+    }
 
     /// Frees what the garbage of the language does not know. Only when nobody reads or writes any more.
     package func deallocate() {
@@ -73,15 +83,24 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
 
     // MARK: Checkpoints
 
-    /// Saves the newest commit; false when the last checkpoint already holds it.
+    /// Saves the newest commit; false when the last checkpoint already holds it. Grows the store where nodes need it.
     @discardableResult
     package func checkpoint(isClosing: Bool = false) throws(StoreError) -> Bool {
-        try work.withLock { _ throws(StoreError) in try checkpointWithinWork(isClosing: isClosing) }
+        while true {
+            do throws(StoreError) {
+                return try work.withLock { _ throws(StoreError) in
+                    try checkpointWithinWork(isClosing: isClosing)
+                }
+            } catch .commit(.full(let quota, let needed)) {
+                guard try grow(atLeast: 0) else {
+                    throw .commit(.full(quotaBytes: quota, neededBytes: needed))
+                }
+            }
+        }
     }
 
     private func checkpointWithinWork(isClosing: Bool) throws(StoreError) -> Bool {
         do throws(StoreError) {
-            if writer.poisonReason != nil { return false }
             return try checkpointer.checkpoint(isClosing: isClosing)
         } catch .commit(.full(let quota, let needed)) {
             throw .commit(.full(quotaBytes: quota, neededBytes: needed))
@@ -93,15 +112,38 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
         }
     }
 
-    private func maintain(wantsGrowth: Bool) {
-        // What fails here fails again, with an error, when a writer needs it.
-        if wantsGrowth { _ = try? grow(atLeast: 0) }
-        if writer.pace.isDue || writer.log.usedBytes > writer.log.capacity / 4 { _ = try? checkpoint() }
+    /// What fails here fails again, with an error, when a writer needs it.
+    private func checkpointInBackground() {
+        if isCheckpointDue { _ = try? checkpoint() }
+    }
+
+    private var isCheckpointDue: Bool {
+        gate.enterForMaintenance()
+        defer { gate.leave() }
+        return writer.pace.isDue || writer.log.usedBytes > writer.log.capacity / 4
+    }
+
+    private func growInBackground() {
+        while !growths.isEnding {
+            let (isLow, chunks) = spaceState()
+            if isLow, (try? grow(atLeast: 0)) ?? false { continue }
+            if preparedChunks >= chunks { return }
+            growth?.prepare(chunk: preparedChunks)
+            preparedChunks += 1
+        }
+    }
+
+    private func spaceState() -> (isLow: Bool, chunks: Int) {
+        gate.enterForMaintenance()
+        defer { gate.leave() }
+        return (writer.heap.isLow, writer.heap.chunkCount)
     }
 
     // MARK: WriterMaintenance
 
-    package func wake(forGrowth: Bool) { thread.wake(forGrowth: forGrowth) }
+    package func wake(forGrowth: Bool) {
+        if forGrowth { growths.wake() } else { checkpoints.wake() }
+    }
 
     package func makeSpace(_ byteCount: Int, attempt: Int) throws(StoreError) {
         gate.lend()
@@ -125,13 +167,7 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     package func makeLogRoom(_ byteCount: Int) throws(StoreError) {
         gate.lend()
         defer { gate.reclaim() }
-        do throws(StoreError) {
-            try checkpoint()
-        } catch .commit(.full(let quota, let needed)) {
-            guard try grow(atLeast: 0) else {
-                throw .commit(.full(quotaBytes: quota, neededBytes: needed))
-            }
-        }
+        try checkpoint()
         if let reason = writer.poisonReason { throw .commit(.poisoned(reason: reason)) }
     }
 
@@ -142,11 +178,13 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
         guard let growth else { return false }
         return try growing.withLock { _ throws(StoreError) in
             let size = UInt64(writer.heap.chunkCount) << Space.chunkShift
-            let step = min(max(size / 10, 16 << 20), 1 << 30)
+            let step = min(max(size / 12, 8 << 20), 1 << 30)
             let required = UInt64(needed) + 4 * UInt64(Space.chunkBytes)
             let left = quotaBytes > size ? quotaBytes - size : 0
             let wanted = min(max(step, required), left) & ~UInt64(Space.chunkBytes - 1)
-            if wanted < min(required, 2 * UInt64(Space.chunkBytes)) || wanted < UInt64(needed) { return false }
+            if wanted < min(required, 2 * UInt64(Space.chunkBytes)) || wanted < UInt64(needed) {
+                return false
+            }
             adopt(try growth.grow(byteCount: wanted))
             return true
         }
@@ -155,10 +193,10 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     private func adopt(_ segment: GrownSegment) {
         gate.enterForMaintenance()
         defer { gate.leave() }
-        checkpointer.table.add(
+        checkpointer.add(
             ChunkTableSegment(
                 firstChunk: segment.firstChunk, chunkCount: segment.chunkCount,
-                tableOffset: segment.tableOffset, firstBlock: checkpointer.table.blockCount))
+                tableOffset: segment.tableOffset, firstBlock: 0))
         writer.heap.addChunks(
             first: segment.firstChunk, count: segment.chunkCount, reservedBytes: segment.reservedBytes)
     }
@@ -184,4 +222,7 @@ package struct GrownSegment: Sendable {
 package protocol StoreGrowth: Sendable {
     /// Builds, seals and maps a segment behind the last.
     func grow(byteCount: UInt64) throws(StoreError) -> GrownSegment
+
+    /// Does for a chunk what makes accesses to it cheap and takes too long to be waited for.
+    func prepare(chunk: Int)
 }

@@ -28,11 +28,11 @@ public struct ReadTransaction: ~Copyable, ~Escapable, ReadableTransaction {
         forKey key: some StoreBytes, in table: Table = .main
     ) throws(StoreError) -> RawSpan? {
         let root = try _root(of: table)
-        let value = try key.withStoreBytes { (key: UnsafeRawBufferPointer) throws(StoreError) in
-            try root.find(key)
+        let value = try unsafe key.withStoreBytes { (key: UnsafeRawBufferPointer) throws(StoreError) in
+            try unsafe root.find(key)
         }
-        guard let value else { return nil }
-        return _overrideLifetime(RawSpan(_unsafeBytes: value), borrowing: self)
+        guard let value = unsafe value else { return nil }
+        return unsafe _overrideLifetime(RawSpan(_unsafeBytes: value), borrowing: self)
     }
 
     /// A cursor over a table; it cannot outlive the transaction.

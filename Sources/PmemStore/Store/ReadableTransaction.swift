@@ -17,7 +17,7 @@ public struct _TableRoot {
 
     @usableFromInline
     func find(_ key: UnsafeRawBufferPointer) throws(StoreError) -> UnsafeRawBufferPointer? {
-        try view.find(key)
+        try unsafe view.find(key)
     }
 }
 
@@ -28,28 +28,30 @@ extension ReadableTransaction where Self: ~Copyable & ~Escapable {
         forKey key: some StoreBytes, in table: Table = .main, _ body: (RawSpan) throws -> R
     ) throws -> R? {
         let root = try _root(of: table)
-        let value = try key.withStoreBytes { (key: UnsafeRawBufferPointer) throws(StoreError) in
-            try root.find(key)
+        let value = try unsafe key.withStoreBytes { (key: UnsafeRawBufferPointer) throws(StoreError) in
+            try unsafe root.find(key)
         }
-        guard let value else { return nil }
-        return try body(RawSpan(_unsafeBytes: value))
+        guard let value = unsafe value else { return nil }
+        return unsafe try body(RawSpan(_unsafeBytes: value))
     }
 
     /// A copy of the value of a key; nil when the key is not there.
     @inlinable
-    public borrowing func get(_ key: some StoreBytes, in table: Table = .main) throws(StoreError) -> [UInt8]? {
+    public borrowing func get(_ key: some StoreBytes, in table: Table = .main) throws(StoreError) -> [UInt8]?
+    {
         let root = try _root(of: table)
-        return try key.withStoreBytes { (key: UnsafeRawBufferPointer) throws(StoreError) in
-            try root.find(key).map { [UInt8]($0) }
+        return try unsafe key.withStoreBytes { (key: UnsafeRawBufferPointer) throws(StoreError) in
+            try unsafe root.find(key).map { unsafe [UInt8]($0) }
         }
     }
 
     /// True when the key is there.
     @inlinable
-    public borrowing func contains(_ key: some StoreBytes, in table: Table = .main) throws(StoreError) -> Bool {
+    public borrowing func contains(_ key: some StoreBytes, in table: Table = .main) throws(StoreError) -> Bool
+    {
         let root = try _root(of: table)
-        return try key.withStoreBytes { (key: UnsafeRawBufferPointer) throws(StoreError) in
-            try root.find(key) != nil
+        return try unsafe key.withStoreBytes { (key: UnsafeRawBufferPointer) throws(StoreError) in
+            try unsafe root.find(key) != nil
         }
     }
 
@@ -95,7 +97,9 @@ extension ReadableTransaction where Self: ~Copyable & ~Escapable {
         while first < keys.count, let start = keys.baseAddress {
             let count = min(MultiGet<DirectMedium>.groupSize, keys.count - first)
             let base = first
-            try group.look(start + first, count: count, tree: view.tree) { try body(base + $0, $1) }
+            try unsafe group.look(start + first, count: count, tree: view.tree) {
+                try unsafe body(base + $0, $1)
+            }
             first += count
         }
     }
@@ -106,15 +110,17 @@ extension ReadableTransaction where Self: ~Copyable & ~Escapable {
     ) throws -> [[UInt8]?] {
         var values = [[UInt8]?](repeating: nil, count: keys.count)
         let bytes = keys.flatMap { $0 }
-        try bytes.withUnsafeBytes { buffer in
-            var parts: [UnsafeRawBufferPointer] = []
+        try unsafe bytes.withUnsafeBytes { buffer in
+            var parts: [UnsafeRawBufferPointer] = unsafe []
             var place = 0
             for key in keys {
-                parts.append(UnsafeRawBufferPointer(rebasing: buffer[place..<(place + key.count)]))
+                unsafe parts.append(UnsafeRawBufferPointer(rebasing: buffer[place..<(place + key.count)]))
                 place += key.count
             }
-            try parts.withUnsafeBufferPointer { parts in
-                try multiGet(parts, in: table) { index, value in values[index] = value.map { [UInt8]($0) } }
+            try unsafe parts.withUnsafeBufferPointer { parts in
+                try unsafe multiGet(parts, in: table) { index, value in
+                    values[index] = unsafe value.map { unsafe [UInt8]($0) }
+                }
             }
         }
         return values
@@ -131,14 +137,15 @@ extension ReadableTransaction where Self: ~Copyable & ~Escapable {
     /// As ``table(named:)``; nil when there is no such table.
     public borrowing func tableIfPresent(named name: String) throws(StoreError) -> Table? {
         guard let value = try get(name, in: Table(number: 0)), value.count == 4 else { return nil }
-        return Table(number: value.withUnsafeBytes { UInt32(littleEndian: $0.loadUnaligned(as: UInt32.self)) })
+        return unsafe Table(
+            number: value.withUnsafeBytes { unsafe UInt32(littleEndian: $0.loadUnaligned(as: UInt32.self)) })
     }
 
     /// Names of all tables but the main one, in order.
     public borrowing func tableNames() throws -> [String] {
         var names: [String] = []
         try forEach(in: Table(number: 0)) { key, _ in
-            names.append(key.withUnsafeBytes { String(decoding: $0, as: UTF8.self) })
+            unsafe names.append(key.withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) })
             return true
         }
         return names
@@ -165,8 +172,8 @@ extension TableView {
         defer { cursor.deallocate() }
         if last { try cursor.seekLast() } else { try cursor.seekFirst() }
         guard cursor.isValid else { return nil }
-        let pair = try pair(cursor.reference)
-        return Pair(key: [UInt8](pair.key), value: [UInt8](pair.value))
+        let pair = try unsafe pair(cursor.reference)
+        return unsafe Pair(key: [UInt8](pair.key), value: [UInt8](pair.value))
     }
 
     func scanForward(
@@ -175,16 +182,16 @@ extension TableView {
         var cursor = TreeCursor(space: space, root: tree.reference)
         defer { cursor.deallocate() }
         if let lower {
-            try lower.withStoreBytes { (bytes: KeyBytes) throws(StoreError) in
-                try cursor.seek(atOrAfter: bytes)
+            try unsafe lower.withStoreBytes { (bytes: KeyBytes) throws(StoreError) in
+                try unsafe cursor.seek(atOrAfter: bytes)
             }
         } else {
             try cursor.seekFirst()
         }
         while cursor.isValid {
-            let pair = try pair(cursor.reference)
-            if let upper, upper.withUnsafeBytes({ compareKeys(pair.key, $0) }) >= 0 { return }
-            if try !body(RawSpan(_unsafeBytes: pair.key), RawSpan(_unsafeBytes: pair.value)) { return }
+            let pair = try unsafe pair(cursor.reference)
+            if let upper, unsafe upper.withUnsafeBytes({ unsafe compareKeys(pair.key, $0) }) >= 0 { return }
+            if try unsafe !body(RawSpan(_unsafeBytes: pair.key), RawSpan(_unsafeBytes: pair.value)) { return }
             try cursor.next()
         }
     }
@@ -195,16 +202,16 @@ extension TableView {
         var cursor = TreeCursor(space: space, root: tree.reference)
         defer { cursor.deallocate() }
         if let upper {
-            try upper.withStoreBytes { (bytes: KeyBytes) throws(StoreError) in
-                try cursor.seek(before: bytes)
+            try unsafe upper.withStoreBytes { (bytes: KeyBytes) throws(StoreError) in
+                try unsafe cursor.seek(before: bytes)
             }
         } else {
             try cursor.seekLast()
         }
         while cursor.isValid {
-            let pair = try pair(cursor.reference)
-            if let lower, lower.withUnsafeBytes({ compareKeys(pair.key, $0) }) < 0 { return }
-            if try !body(RawSpan(_unsafeBytes: pair.key), RawSpan(_unsafeBytes: pair.value)) { return }
+            let pair = try unsafe pair(cursor.reference)
+            if let lower, unsafe lower.withUnsafeBytes({ unsafe compareKeys(pair.key, $0) }) < 0 { return }
+            if try unsafe !body(RawSpan(_unsafeBytes: pair.key), RawSpan(_unsafeBytes: pair.value)) { return }
             try cursor.previous()
         }
     }

@@ -62,10 +62,10 @@ public struct Pairs: Sequence, Sendable {
                 try tx.forEach(
                     in: range.table, from: range.lower, to: range.upper, reversed: range.isReversed
                 ) { key, value in
-                    found.append(
+                    unsafe found.append(
                         Pair(
-                            key: key.withUnsafeBytes { [UInt8]($0) },
-                            value: value.withUnsafeBytes { [UInt8]($0) }))
+                            key: key.withUnsafeBytes { unsafe [UInt8]($0) },
+                            value: unsafe value.withUnsafeBytes { unsafe [UInt8]($0) }))
                     return found.count < Self.batch
                 }
             }

@@ -59,7 +59,7 @@ public final class Store: Sendable {
         self.directory = directory
         counters = Counters()
         let readers = ReaderTable()
-        let recovery = Recovery(
+        let recovery = unsafe Recovery(
             medium: directory.medium(counters: counters.writer), directory: directory, path: path)
         let recovered: Recovery<DirectMedium>.Result
         do throws(StoreError) {
@@ -68,18 +68,20 @@ public final class Store: Sendable {
             readers.deallocate()
             throw error
         }
-        engine = Engine(
+        engine = unsafe Engine(
             recovered: recovered, readers: readers,
             checkpointMedium: directory.medium(counters: counters.checkpointer),
             growth: DirectoryGrowth(directory: directory), quotaBytes: options.quotaBytes)
         openReport = OpenReport(
-            nanoseconds: cpm_monotonic_nanoseconds() - begun, replayedOperations: recovered.replayedOperations,
+            nanoseconds: cpm_monotonic_nanoseconds() - begun,
+            replayedOperations: recovered.replayedOperations,
             replayNanoseconds: recovered.replayNanoseconds)
         engine.startMaintenance()
     }
 
     deinit {
         if !isClosed.load(ordering: .acquiring) { finishClosing() }
+        engine.deallocate()
     }
 
     // MARK: Transactions
@@ -144,8 +146,9 @@ public final class Store: Sendable {
 
     @inline(__always)
     func pin() throws(StoreError) -> ReaderTable.Pin {
+        // The reader table outlives close(), so that a late reader can ask. Pin first, as close() looks at pins last.
         let pin = try engine.readers.pin()
-        if isClosed.load(ordering: .acquiring) {
+        if isClosed.load(ordering: .sequentiallyConsistent) {
             engine.readers.unpin(pin)
             throw .transaction(.closed)
         }
@@ -204,7 +207,6 @@ public final class Store: Sendable {
         // A store that cannot be saved is recovered from its log when it is opened next.
         _ = try? engine.checkpoint(isClosing: true)
         directory.close()
-        engine.deallocate()
         isClosed.store(true, ordering: .releasing)
     }
 
@@ -223,8 +225,8 @@ public final class Store: Sendable {
 
     /// Numbers of the store's work since it was opened.
     public var statistics: Statistics {
-        let writer = counters.writer.pointee
-        let checkpointer = counters.checkpointer.pointee
+        let writer = unsafe counters.writer.pointee
+        let checkpointer = unsafe counters.checkpointer.pointee
         return Statistics(
             commits: engine.readers.newestCommit, commitMedium: MediumStatistics(writer),
             checkpointMedium: MediumStatistics(checkpointer), fileBytes: directory.byteCount,
@@ -234,18 +236,19 @@ public final class Store: Sendable {
 }
 
 /// Where the two writing threads count what passes through their medium.
-private final class Counters: @unchecked Sendable {
+@safe private final class Counters: @unchecked Sendable {
     let writer: UnsafeMutablePointer<MediumCounters>
     let checkpointer: UnsafeMutablePointer<MediumCounters>
 
     init() {
         // A cache line apart, because two threads count at the same time.
         let start = UnsafeMutableRawPointer.allocate(byteCount: 256, alignment: 64)
-        writer = start.initializeMemory(as: MediumCounters.self, to: MediumCounters())
-        checkpointer = (start + 128).initializeMemory(as: MediumCounters.self, to: MediumCounters())
+        unsafe writer = unsafe start.initializeMemory(as: MediumCounters.self, to: MediumCounters())
+        unsafe checkpointer = unsafe (start + 128).initializeMemory(
+            as: MediumCounters.self, to: MediumCounters())
     }
 
-    deinit { UnsafeMutableRawPointer(writer).deallocate() }
+    deinit { unsafe UnsafeMutableRawPointer(writer).deallocate() }
 }
 
 /// Growth of a store by segment files.
@@ -259,6 +262,8 @@ private struct DirectoryGrowth: StoreGrowth {
             reservedBytes: Int(segment.reservedBytes),
             tableOffset: segment.baseOffset + segment.chunkTableOffset)
     }
+
+    func prepare(chunk: Int) { directory.gatherHugePage(UInt64(chunk) << Space.chunkShift) }
 }
 
 extension Recovery where M == DirectMedium {

@@ -10,8 +10,8 @@ extension Array: StoreBytes where Element == UInt8 {
     /// The bytes themselves.
     @inlinable
     public func withStoreBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
-        try withUnsafeBufferPointer { (buffer: UnsafeBufferPointer<UInt8>) throws(E) in
-            try body(UnsafeRawBufferPointer(buffer))
+        try unsafe withUnsafeBufferPointer { (buffer: UnsafeBufferPointer<UInt8>) throws(E) in
+            try unsafe body(UnsafeRawBufferPointer(buffer))
         }
     }
 }
@@ -20,7 +20,7 @@ extension String: StoreBytes {
     /// The string in UTF-8.
     @inlinable
     public func withStoreBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
-        try Array(utf8).withStoreBytes(body)
+        try unsafe Array(utf8).withStoreBytes(body)
     }
 }
 
@@ -28,7 +28,7 @@ extension UnsafeRawBufferPointer: StoreBytes {
     /// The bytes themselves.
     @inlinable
     public func withStoreBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
-        try body(self)
+        try unsafe body(self)
     }
 }
 
@@ -36,7 +36,9 @@ extension StoreBytes where Self: FixedWidthInteger & UnsignedInteger {
     /// Big-endian bytes.
     @inlinable
     public func withStoreBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
-        try Swift.withUnsafeBytes(of: bigEndian) { (bytes: UnsafeRawBufferPointer) throws(E) in try body(bytes) }
+        try unsafe Swift.withUnsafeBytes(of: bigEndian) { (bytes: UnsafeRawBufferPointer) throws(E) in
+            try unsafe body(bytes)
+        }
     }
 }
 
@@ -45,7 +47,7 @@ extension StoreBytes where Self: FixedWidthInteger & SignedInteger, Magnitude: S
     @inlinable
     public func withStoreBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
         let flipped = Magnitude(truncatingIfNeeded: self) ^ (1 << (Self.bitWidth - 1))
-        return try flipped.withStoreBytes(body)
+        return try unsafe flipped.withStoreBytes(body)
     }
 }
 

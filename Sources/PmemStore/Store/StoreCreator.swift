@@ -7,7 +7,7 @@ struct StoreCreator {
     let options: StoreOptions
 
     func createIfNeeded() throws(StoreError) {
-        let isThere = access(path, F_OK) == 0
+        let isThere = unsafe access(path, F_OK) == 0
         switch options.creation {
         case .never: return
         case .always where isThere: throw .open(.exists(path: path))
@@ -38,9 +38,9 @@ struct StoreCreator {
     static func firstSuperblock(_ layout: SegmentLayout, identifier: (UInt64, UInt64)) -> Superblock {
         var fields = cpm_superblock()
         fields.generation = 1
-        withUnsafeMutableBytes(of: &fields.storeIdentifier) { bytes in
-            bytes.storeBytes(of: identifier.0, as: UInt64.self)
-            bytes.storeBytes(of: identifier.1, toByteOffset: 8, as: UInt64.self)
+        unsafe withUnsafeMutableBytes(of: &fields.storeIdentifier) { bytes in
+            unsafe bytes.storeBytes(of: identifier.0, as: UInt64.self)
+            unsafe bytes.storeBytes(of: identifier.1, toByteOffset: 8, as: UInt64.self)
         }
         fields.salt = random()
         fields.logOffset = layout.logOffset
@@ -55,8 +55,9 @@ struct StoreCreator {
         _ descriptor: Int32, _ layout: SegmentLayout, _ identifier: (UInt64, UInt64), _ path: String
     ) throws(StoreError) {
         let bytes = firstSuperblock(layout, identifier: identifier).encoded()
-        let written = bytes.withUnsafeBytes { buffer in
-            pwrite(descriptor, buffer.baseAddress, buffer.count, off_t(Superblock.offset(generation: 1)))
+        let written = unsafe bytes.withUnsafeBytes { buffer in
+            unsafe pwrite(
+                descriptor, buffer.baseAddress, buffer.count, off_t(Superblock.offset(generation: 1)))
         }
         guard written == bytes.count else {
             throw .open(.system(call: "pwrite", path: path, code: errno))

@@ -17,8 +17,8 @@ package struct TableView<M: Medium> {
     /// The value of a key, in place; nil when the key is not there.
     @inline(__always)
     package func find(_ key: KeyBytes) throws(StoreError) -> UnsafeRawBufferPointer? {
-        let reference = try space.lookup(key, root: tree.reference)
-        return reference == 0 ? nil : try space.value(reference)
+        let reference = try unsafe space.lookup(key, root: tree.reference)
+        return unsafe reference == 0 ? nil : try space.value(reference)
     }
 
     /// The pair that a leaf entry names, in place.
@@ -26,7 +26,7 @@ package struct TableView<M: Medium> {
     package func pair(
         _ reference: UInt64
     ) throws(StoreError) -> (key: KeyBytes, value: UnsafeRawBufferPointer) {
-        (space.record(reference).key, try space.value(reference))
+        unsafe (space.record(reference).key, try space.value(reference))
     }
 }
 
@@ -40,12 +40,12 @@ extension NodeSpace {
         if record.checksum & 0xffff != RecordReference(raw: reference).check {
             throw lost(reference, record)
         }
-        return record.isExternal ? external(record) : record.inlineValue
+        return unsafe record.isExternal ? external(record) : record.inlineValue
     }
 
     private func external(_ record: RecordPointer) -> UnsafeRawBufferPointer {
         let value = record.external
-        return UnsafeRawBufferPointer(
+        return unsafe UnsafeRawBufferPointer(
             start: medium.read(value.offset, Int(value.byteCount)), count: Int(value.byteCount))
     }
 

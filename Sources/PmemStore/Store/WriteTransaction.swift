@@ -4,17 +4,19 @@ internal import CPmem
 ///
 /// Lives within the closure of ``Store/write(_:)``, which commits it when the closure returns and drops it when the
 /// closure throws. One exists at a time; it cannot be copied, kept or carried across `await`.
-public struct WriteTransaction: ~Copyable, ~Escapable, ReadableTransaction {
+@safe public struct WriteTransaction: ~Copyable, ~Escapable, ReadableTransaction {
     private let engine: Unmanaged<Engine<DirectMedium>>
 
     @_lifetime(immortal)
-    init(engine: Engine<DirectMedium>) { self.engine = .passUnretained(engine) }
+    init(engine: Engine<DirectMedium>) { unsafe self.engine = unsafe .passUnretained(engine) }
 
     @inline(__always)
     private var writer: Writer<DirectMedium> {
-        @inline(__always) unsafeAddress { engine._withUnsafeGuaranteedRef { UnsafePointer($0.writerAddress) } }
+        @inline(__always) unsafeAddress {
+            unsafe engine._withUnsafeGuaranteedRef { unsafe UnsafePointer($0.writerAddress) }
+        }
         @inline(__always) nonmutating unsafeMutableAddress {
-            engine._withUnsafeGuaranteedRef { $0.writerAddress }
+            unsafe engine._withUnsafeGuaranteedRef { unsafe $0.writerAddress }
         }
     }
 
@@ -38,9 +40,9 @@ public struct WriteTransaction: ~Copyable, ~Escapable, ReadableTransaction {
     public mutating func put(
         _ value: some StoreBytes, forKey key: some StoreBytes, in table: Table = .main
     ) throws(StoreError) {
-        try value.withStoreBytes { (value: UnsafeRawBufferPointer) throws(StoreError) in
-            try key.withStoreBytes { (key: UnsafeRawBufferPointer) throws(StoreError) in
-                try putBytes(value, key, table)
+        try unsafe value.withStoreBytes { (value: UnsafeRawBufferPointer) throws(StoreError) in
+            try unsafe key.withStoreBytes { (key: UnsafeRawBufferPointer) throws(StoreError) in
+                try unsafe putBytes(value, key, table)
             }
         }
     }
@@ -50,10 +52,10 @@ public struct WriteTransaction: ~Copyable, ~Escapable, ReadableTransaction {
     public mutating func put(
         _ value: RawSpan, forKey key: RawSpan, in table: Table = .main
     ) throws(StoreError) {
-        let result: Result<Void, StoreError> = value.withUnsafeBytes { value in
-            key.withUnsafeBytes { key in
+        let result: Result<Void, StoreError> = unsafe value.withUnsafeBytes { value in
+            unsafe key.withUnsafeBytes { key in
                 do throws(StoreError) {
-                    return .success(try putBytes(value, key, table))
+                    return unsafe .success(try putBytes(value, key, table))
                 } catch {
                     return .failure(error)
                 }
@@ -70,7 +72,7 @@ public struct WriteTransaction: ~Copyable, ~Escapable, ReadableTransaction {
         if value.count > Record.valueLimit {
             throw .transaction(.valueTooLong(bytes: value.count, limit: Record.valueLimit))
         }
-        try writer.put(value, key: key, table: table.number)
+        try unsafe writer.put(value, key: key, table: table.number)
     }
 
     private static func keyTooLong(_ count: Int) -> StoreError {
@@ -87,17 +89,17 @@ public struct WriteTransaction: ~Copyable, ~Escapable, ReadableTransaction {
         if byteCount < 0 || byteCount > Record.valueLimit {
             throw StoreError.transaction(.valueTooLong(bytes: byteCount, limit: Record.valueLimit))
         }
-        try key.withStoreBytes { (key: UnsafeRawBufferPointer) throws(any Error) in
+        try unsafe key.withStoreBytes { (key: UnsafeRawBufferPointer) throws(any Error) in
             if key.count > Record.keyLimit { throw Self.keyTooLong(key.count) }
-            try writer.put(byteCount: byteCount, key: key, table: table.number) { room in
-                var span = OutputRawSpan(buffer: room, initializedCount: 0)
+            try unsafe writer.put(byteCount: byteCount, key: key, table: table.number) { room in
+                var span = unsafe OutputRawSpan(buffer: room, initializedCount: 0)
                 do {
                     try body(&span)
                 } catch {
-                    _ = span.finalize(for: room)
+                    _ = unsafe span.finalize(for: room)
                     throw error
                 }
-                return span.finalize(for: room)
+                return unsafe span.finalize(for: room)
             }
         }
     }
@@ -118,9 +120,9 @@ public struct WriteTransaction: ~Copyable, ~Escapable, ReadableTransaction {
         expected: [UInt8]?, new value: some StoreBytes, forKey key: some StoreBytes, in table: Table = .main
     ) throws(StoreError) -> Bool {
         let root = try _root(of: table)
-        let isEqual = try key.withStoreBytes { (key: UnsafeRawBufferPointer) throws(StoreError) in
-            guard let found = try root.find(key) else { return expected == nil }
-            return expected.map { found.elementsEqual($0) } ?? false
+        let isEqual = try unsafe key.withStoreBytes { (key: UnsafeRawBufferPointer) throws(StoreError) in
+            guard let found = try unsafe root.find(key) else { return expected == nil }
+            return expected.map { unsafe found.elementsEqual($0) } ?? false
         }
         if !isEqual { return false }
         try put(value, forKey: key, in: table)
@@ -134,14 +136,14 @@ public struct WriteTransaction: ~Copyable, ~Escapable, ReadableTransaction {
     @discardableResult
     @_lifetime(self: copy self)
     public mutating func delete(_ key: some StoreBytes, in table: Table = .main) throws(StoreError) -> Bool {
-        try key.withStoreBytes { (key: UnsafeRawBufferPointer) throws(StoreError) in
-            try deleteBytes(key, table)
+        try unsafe key.withStoreBytes { (key: UnsafeRawBufferPointer) throws(StoreError) in
+            try unsafe deleteBytes(key, table)
         }
     }
 
     @usableFromInline
     func deleteBytes(_ key: UnsafeRawBufferPointer, _ table: Table) throws(StoreError) -> Bool {
-        try writer.delete(key, table: table.number)
+        try unsafe writer.delete(key, table: table.number)
     }
 
     /// Removes a key and returns a copy of its value; nil when it was not there.
@@ -162,10 +164,14 @@ public struct WriteTransaction: ~Copyable, ~Escapable, ReadableTransaction {
         from lower: [UInt8]? = nil, to upper: [UInt8]? = nil, in table: Table = .main
     ) throws(StoreError) -> Int {
         let low = lower ?? []
-        return try low.withStoreBytes { (low: UnsafeRawBufferPointer) throws(StoreError) in
-            guard let upper else { return try writer.deleteRange(low: low, high: nil, table: table.number) }
-            return try upper.withStoreBytes { (high: UnsafeRawBufferPointer) throws(StoreError) in
-                try writer.deleteRange(low: low, high: high, table: table.number)
+        let longest = max(low.count, upper?.count ?? 0)
+        if longest > Record.keyLimit { throw Self.keyTooLong(longest) }
+        return unsafe try low.withStoreBytes { (low: UnsafeRawBufferPointer) throws(StoreError) in
+            guard let upper else {
+                return unsafe try writer.deleteRange(low: low, high: nil, table: table.number)
+            }
+            return unsafe try upper.withStoreBytes { (high: UnsafeRawBufferPointer) throws(StoreError) in
+                unsafe try writer.deleteRange(low: low, high: high, table: table.number)
             }
         }
     }
@@ -200,7 +206,7 @@ public struct WriteTransaction: ~Copyable, ~Escapable, ReadableTransaction {
     public mutating func createTable(_ name: String) throws(StoreError) -> Table {
         if try tableIfPresent(named: name) != nil { throw .transaction(.tableExists(name: name)) }
         let number = writer.takeTableNumber()
-        let bytes = withUnsafeBytes(of: number.littleEndian) { [UInt8]($0) }
+        let bytes = unsafe withUnsafeBytes(of: number.littleEndian) { unsafe [UInt8]($0) }
         try put(bytes, forKey: name, in: Table(number: Catalog.namesTable))
         return Table(number: number)
     }

@@ -10,13 +10,12 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
     let gate: WriterGate
     let readers: ReaderTable
     let map: ChunkMap
-    private var live: LiveMap<M>
-    package var table: ChunkTable
-    private var release: SpaceRelease<M>
+    private var table: ChunkTable
+    /// Segments that the table does not know yet. Changes under the write gate.
+    private var grown: [ChunkTableSegment] = []
+    private var ledger: SpaceLedger<M>
     /// The newest durable superblock.
     package private(set) var superblock: cpm_superblock
-    /// Deltas that no durable checkpoint holds yet.
-    private var pending: [UInt64] = []
     private let slots = SlotSupply()
     /// Pins that checkpoints hold, for whoever counts readers. Changes under the write gate.
     package private(set) var pinCount = 0
@@ -32,13 +31,12 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         self.table = table
         self.superblock = superblock
         readers = writer.pointee.readers
-        live = LiveMap(medium: medium, map: map)
-        release = SpaceRelease(medium: medium)
+        ledger = SpaceLedger(medium: medium, map: map)
     }
 
     private var writer: Writer<M> {
-        @inline(__always) unsafeAddress { UnsafePointer(place.address) }
-        @inline(__always) unsafeMutableAddress { place.address }
+        @inline(__always) unsafeAddress { unsafe UnsafePointer(place.address) }
+        @inline(__always) unsafeMutableAddress { unsafe place.address }
     }
 
     /// What a checkpoint saves: a commit and what belongs to it.
@@ -62,8 +60,10 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         }
         // 2. Write dirty nodes to fresh slots, then the allocation state to the copies that do not count.
         let root = try writeNodes(cut)
-        try applyDeltas(cut)
-        let changed = live.save(epoch: cut.epoch)
+        try loadBusyBitmaps()
+        try ledger.apply()
+        adoptGrownSegments()
+        let changed = ledger.live.save(epoch: cut.epoch)
         table.save(medium, map: map, changed: changed, generation: UInt64(cut.epoch))
         // 3. Fence: everything the new superblock names is durable before it is.
         try medium.drain()
@@ -86,7 +86,9 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         gate.enterForMaintenance()
         defer { gate.leave() }
         let isClean = superblock.flags & UInt32(CPM_SUPERBLOCK_CLEAN) != 0
-        let isSame = writer.commit == superblock.commit && pending.isEmpty && writer.deltas.count == 0
+        if writer.poisonReason != nil { return nil }
+        let isSame =
+            writer.commit == superblock.commit && ledger.pending.count == 0 && writer.deltas.count == 0
         if isSame && (!isClosing || isClean) { return nil }
         let pin = try readers.pin()
         pinCount += 1
@@ -96,7 +98,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         writer.epoch += 1
         writer.isCheckpointing = true
         writer.pace.begun = writer.pace.logged
-        release.cut(epoch: epoch, lastCommit: pin.commit)
+        ledger.release.cut(epoch: epoch, lastCommit: pin.commit)
         return Cut(
             pin: pin, epoch: epoch, logPosition: writer.log.tail, operations: writer.pace.logged,
             nextTable: writer.nextTable, deltas: deltas)
@@ -105,8 +107,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
     // MARK: Step 2
 
     private func writeNodes(_ cut: Cut) throws(StoreError) -> NodeReference {
-        for index in 0..<cut.deltas.count { pending.append(cut.deltas[index]) }
-        cut.deltas.deallocate()
+        ledger.add(cut.deltas)
         var nodes = NodeWriter(medium: medium, epoch: cut.epoch) { [self] (bytes) throws(StoreError) in
             try takeSlot(bytes)
         }
@@ -117,8 +118,8 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
             result = .failure(error)
         }
         // Also after a failure: nodes that have a place are clean from now on, and the next checkpoint counts on them.
-        pending += nodes.births
-        release.lateDeaths += nodes.lateDeaths
+        ledger.add(nodes.births)
+        ledger.release.lateDeaths += nodes.lateDeaths
         giveBackSlots()
         if case .failure = result { unpinAfterFailure(cut) }
         return try result.get()
@@ -130,8 +131,8 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         readers.unpin(cut.pin)
         pinCount -= 1
         gate.leave()
-        pending += release.lateDeaths
-        release.lateDeaths = []
+        ledger.add(ledger.release.lateDeaths)
+        ledger.release.lateDeaths = []
     }
 
     private func takeSlot(_ bytes: Int) throws(StoreError) -> UInt64 {
@@ -149,7 +150,9 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
             return offset
         }
         for _ in 0..<SlotSupply.batch {
-            guard let offset = try writer.heap.allocate(sizeClass: SizeClass.node, mayUseReserve: true) else { break }
+            guard let offset = try writer.heap.allocate(sizeClass: SizeClass.node, mayUseReserve: true) else {
+                break
+            }
             slots.add(offset)
         }
         guard let slot = slots.take() else {
@@ -164,32 +167,20 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         while let slot = slots.take() { writer.giveBack(slot) }
     }
 
-    /// Births and deaths, in the order of the commits, become bits.
-    private func applyDeltas(_ cut: Cut) throws(StoreError) {
-        try loadBusyBitmaps()
-        for word in pending {
-            let offset = Delta.offset(word)
-            if word & Delta.death == 0 {
-                try live.born(offset)
-                continue
-            }
-            if word & Delta.external != 0 {
-                let extent = external(offset)
-                try live.died(extent.offset)
-                release.add(extent.offset, recordOffset: offset, word)
-            }
-            try live.died(offset)
-            release.add(offset, recordOffset: offset, word)
-        }
-        pending.removeAll(keepingCapacity: true)
-        // Nodes that died while they were being written are dead in the next checkpoint, not in this one.
-        pending += release.lateDeaths
-        release.lateDeaths = []
+    /// The store grows while a checkpoint runs, and the checkpoint may have taken slots in what was added.
+    package func add(_ segment: ChunkTableSegment) { grown.append(segment) }
+
+    private func adoptGrownSegments() {
+        gate.enterForMaintenance()
+        defer { gate.leave() }
+        for segment in grown { table.add(segment) }
+        grown = []
     }
 
     /// A chunk's two bitmaps part company here: the writer's must be in memory before the saved one changes.
     private func loadBusyBitmaps() throws(StoreError) {
         var index = 0
+        let pending = ledger.pending
         while index < pending.count {
             gate.enterForMaintenance()
             defer { gate.leave() }
@@ -207,12 +198,12 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
 
     private func loadBusy(_ offset: UInt64) throws(StoreError) {
         let chunk = ChunkMap.index(offset)
-        if map[chunk].pointee.kind >= Chunk.slab { try writer.heap.loadBusy(chunk) }
+        if unsafe map[chunk].pointee.kind >= Chunk.slab { try writer.heap.loadBusy(chunk) }
     }
 
     /// Where the value of a record lies that has an extent of its own.
     private func external(_ record: UInt64) -> cpm_external_value {
-        RecordPointer(medium.read(record, Record.headerBytes)).external
+        unsafe RecordPointer(medium.read(record, Record.headerBytes)).external
     }
 
     // MARK: Step 4
@@ -226,9 +217,10 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         next.logPosition = cut.logPosition
         next.nextTable = cut.nextTable
         next.segmentCount = UInt32(table.segments.count)
-        next.byteCount = table.segments.last.map {
-            UInt64($0.firstChunk + $0.chunkCount) << Space.chunkShift
-        } ?? 0
+        next.byteCount =
+            table.segments.last.map {
+                UInt64($0.firstChunk + $0.chunkCount) << Space.chunkShift
+            } ?? 0
         next.tableBlockCount = UInt32(table.blockCount)
         next.flags = isClosing ? UInt32(CPM_SUPERBLOCK_CLEAN) : 0
         next.replayNanoseconds = writer.pace.replayNanoseconds
@@ -237,9 +229,9 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
 
     private func write(_ next: cpm_superblock) {
         let bytes = Superblock(fields: next, copyBits: table.copyBits).encoded()
-        bytes.withUnsafeBytes { buffer in
+        unsafe bytes.withUnsafeBytes { buffer in
             guard let start = buffer.baseAddress else { return }
-            medium.copyIn(Superblock.offset(generation: next.generation), start, buffer.count)
+            unsafe medium.copyIn(Superblock.offset(generation: next.generation), start, buffer.count)
         }
     }
 
@@ -258,9 +250,9 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
 
     /// Hands space that no checkpoint and no pinned commit needs back to the heap, a little at a time.
     private func releaseSpace(upTo commit: UInt64) throws(StoreError) {
-        release.sort(pins: readers.pinnedCommits(), checkpointed: commit)
+        ledger.release.sort(pins: readers.pinnedCommits(), checkpointed: commit)
         while true {
-            let batch = release.next()
+            let batch = ledger.release.next()
             if batch.isEmpty { return }
             gate.enterForMaintenance()
             defer { gate.leave() }
@@ -272,7 +264,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
 /// Node slots taken from the heap ahead of need.
 final class SlotSupply {
     private var slots: [UInt64] = []
-    static let batch = 256
+    static let batch = 1024
 
     func add(_ offset: UInt64) { slots.append(offset) }
 

@@ -1,4 +1,4 @@
-package import CPmem
+internal import CPmem
 internal import Glibc
 
 extension Writer {
@@ -15,7 +15,7 @@ extension Writer {
         // 2. Validate. With one writer at a time there is nothing that could have changed underneath.
         try makeLogRoom()
         // 3. The records are on their way: every put has started its own. Where does the last one go?
-        let isFound = set.hasDeferred ? try locateDeferred() : false
+        let isFound = set.hasDeferred ? locateDeferred() : false
         let spill = try spillPlace()
         do throws(StoreError) {
             // 4. Append the log entry behind them.
@@ -87,7 +87,7 @@ extension Writer {
     @inline(__always)
     private mutating func appendEntry(_ spill: UInt64) {
         if spill == 0 {
-            log.append(commit: commit + 1, operations: set.operations, count: set.count)
+            unsafe log.append(commit: commit + 1, operations: set.operations, count: set.count)
         } else {
             appendSpilled(at: spill)
         }
@@ -105,8 +105,8 @@ extension Writer {
     private mutating func appendSpilled(at offset: UInt64) {
         let bytes = set.count * LogLayout.operationBytes
         let seed = Checksum.seed(.logSpill, offset: offset)
-        let checksum = Checksum.of(set.operations, bytes, seed: seed)
-        medium.copyIn(offset, set.operations, bytes)
+        let checksum = unsafe Checksum.of(set.operations, bytes, seed: seed)
+        unsafe medium.copyIn(offset, set.operations, bytes)
         let spill = cpm_log_spill(
             offset: offset, byteCount: UInt64(bytes), checksum: checksum, reserved: 0)
         log.appendSpilled(commit: commit + 1, spill: spill, count: set.count)
@@ -161,9 +161,9 @@ extension Writer {
                 continue
             }
             let node = NodePointer(resident: reference)
-            if node.header.pointee.born == 0 {
+            if unsafe node.header.pointee.born == 0 {
                 // Made and replaced by this very transaction, in different savepoints.
-                node.header.pointee.flags |= NodeLayout.droppedFlag
+                unsafe node.header.pointee.flags |= NodeLayout.droppedFlag
                 continue
             }
             retirePlace(node)
@@ -175,8 +175,8 @@ extension Writer {
     /// checkpointer that it is then for it to say so.
     @inline(__always)
     private mutating func retirePlace(_ node: NodePointer) {
-        let word = node.address + NodeLayout.placeOffset
-        let place = isCheckpointing ? cpm_fetch_or8(word, NodeLayout.placeDead) : cpm_load8(word)
+        let word = unsafe node.address + NodeLayout.placeOffset
+        let place = unsafe isCheckpointing ? cpm_fetch_or8(word, NodeLayout.placeDead) : cpm_load8(word)
         if place != 0 { deltas.append(NodeReference(raw: place).offset | Delta.death | Delta.node) }
     }
 
@@ -184,10 +184,10 @@ extension Writer {
     mutating func adoptCreated(born number: UInt64) {
         for index in 0..<trees.created.count {
             let node = NodePointer(resident: NodeReference(raw: trees.created[index]))
-            if node.header.pointee.flags & NodeLayout.droppedFlag != 0 {
+            if unsafe node.header.pointee.flags & NodeLayout.droppedFlag != 0 {
                 trees.pool.release(node)
             } else {
-                node.header.pointee.born = number
+                unsafe node.header.pointee.born = number
             }
         }
     }

@@ -15,7 +15,7 @@ package struct Pace: Sendable {
     package private(set) var budget: UInt64 = 0
 
     /// Before anything was measured, per 1000 operations.
-    private static let guess: UInt64 = 1_000_000
+    private static let guess: UInt64 = 600_000
 
     package init(targetNanoseconds: UInt64, replayNanoseconds: UInt64) {
         self.targetNanoseconds = targetNanoseconds
@@ -24,8 +24,8 @@ package struct Pace: Sendable {
     }
 
     private mutating func setBudget() {
-        // Opening does more than replay, and machines differ from day to day: plan with half of the target.
-        budget = max(1000, targetNanoseconds / 2 * 1000 / max(replayNanoseconds, 1))
+        // Opening does more than replay, and machines differ from day to day: plan with two thirds of the target.
+        budget = max(1000, targetNanoseconds / 3 * 2 * 1000 / max(replayNanoseconds, 1))
     }
 
     /// Takes a replay of `operations` into account.

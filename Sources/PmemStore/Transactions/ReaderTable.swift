@@ -1,4 +1,4 @@
-package import CPmem
+internal import CPmem
 internal import Glibc
 
 /// Which commits are being read, and the newest commit and root there are to read.
@@ -8,7 +8,7 @@ internal import Glibc
 ///
 /// Both sides rely on a total order of their accesses: the reader stores its slot and then loads the newest commit,
 /// the writer stores the newest commit and then loads the slots. One of them sees the other.
-package struct ReaderTable: @unchecked Sendable {
+@safe package struct ReaderTable: @unchecked Sendable {
     /// Most readers at a time.
     package static let limit = 4096
 
@@ -18,14 +18,14 @@ package struct ReaderTable: @unchecked Sendable {
     private let published: UnsafeMutableRawPointer
 
     package init() {
-        slots = UnsafeMutableRawPointer(Virtual.allocate(UInt64.self, count: Self.limit * 8))
-        published = .allocate(byteCount: 192, alignment: 64)
-        memset(published, 0, 192)
+        unsafe slots = unsafe UnsafeMutableRawPointer(Virtual.allocate(UInt64.self, count: Self.limit * 8))
+        unsafe published = .allocate(byteCount: 192, alignment: 64)
+        unsafe memset(published, 0, 192)
     }
 
     package func deallocate() {
-        Virtual.deallocate(slots.assumingMemoryBound(to: UInt64.self), count: Self.limit * 8)
-        published.deallocate()
+        unsafe Virtual.deallocate(slots.assumingMemoryBound(to: UInt64.self), count: Self.limit * 8)
+        unsafe published.deallocate()
     }
 
     /// A pinned commit: its slot, number and root.
@@ -36,21 +36,21 @@ package struct ReaderTable: @unchecked Sendable {
     }
 
     @inline(__always)
-    package var newestCommit: UInt64 { cpm_load8_acquire(published) }
+    package var newestCommit: UInt64 { unsafe cpm_load8_acquire(published) }
 
     @inline(__always)
     package var newestRoot: UInt64 { root(of: newestCommit) }
 
     @inline(__always)
     private func root(of commit: UInt64) -> UInt64 {
-        cpm_load8_acquire(published + 64 + Int(commit & 1) * 8)
+        unsafe cpm_load8_acquire(published + 64 + Int(commit & 1) * 8)
     }
 
     /// Makes a commit the newest. Only by the holder of the write gate.
     @inline(__always)
     package func publish(commit: UInt64, root: UInt64) {
-        cpm_store8_release(published + 64 + Int(commit & 1) * 8, root)
-        cpm_store8_ordered(published, commit)
+        unsafe cpm_store8_release(published + 64 + Int(commit & 1) * 8, root)
+        unsafe cpm_store8_ordered(published, commit)
     }
 
     /// Pins the newest commit. Two atomic operations when nobody commits meanwhile.
@@ -62,23 +62,23 @@ package struct ReaderTable: @unchecked Sendable {
         let slot = try claim(commit)
         while true {
             let root = root(of: commit)
-            let newest = cpm_load8_ordered(published)
+            let newest = unsafe cpm_load8_ordered(published)
             if newest == commit { return Pin(slot: Int32(slot), commit: commit, root: root) }
             commit = newest
-            cpm_store8_ordered(slots + slot * 64, Self.word(commit))
+            unsafe cpm_store8_ordered(slots + slot * 64, Self.word(commit))
         }
     }
 
     @inline(__always)
-    package func unpin(_ pin: Pin) { cpm_store8_release(slots + Int(pin.slot) * 64, 0) }
+    package func unpin(_ pin: Pin) { unsafe cpm_store8_release(slots + Int(pin.slot) * 64, 0) }
 
     @inline(__always)
     private static func word(_ commit: UInt64) -> UInt64 { commit << 1 | 1 }
 
     @inline(__always)
     private func claim(_ commit: UInt64) throws(StoreError) -> Int {
-        if cpm_compare_exchange8(slots, 0, Self.word(commit)) == 0 {
-            if cpm_load8(published + 128) == 0 { raiseUsed(1) }
+        if unsafe cpm_compare_exchange8(slots, 0, Self.word(commit)) == 0 {
+            if unsafe cpm_load8(published + 128) == 0 { raiseUsed(1) }
             return 0
         }
         return try claimSlowly(commit)
@@ -86,8 +86,8 @@ package struct ReaderTable: @unchecked Sendable {
 
     @inline(never)
     private func claimSlowly(_ commit: UInt64) throws(StoreError) -> Int {
-        for slot in 1..<Self.limit where cpm_load8(slots + slot * 64) == 0 {
-            if cpm_compare_exchange8(slots + slot * 64, 0, Self.word(commit)) == 0 {
+        for slot in 1..<Self.limit where unsafe cpm_load8(slots + slot * 64) == 0 {
+            if unsafe cpm_compare_exchange8(slots + slot * 64, 0, Self.word(commit)) == 0 {
                 raiseUsed(UInt64(slot + 1))
                 return slot
             }
@@ -96,9 +96,9 @@ package struct ReaderTable: @unchecked Sendable {
     }
 
     private func raiseUsed(_ count: UInt64) {
-        var seen = cpm_load8(published + 128)
+        var seen = unsafe cpm_load8(published + 128)
         while seen < count {
-            let before = cpm_compare_exchange8(published + 128, seen, count)
+            let before = unsafe cpm_compare_exchange8(published + 128, seen, count)
             if before == seen { return }
             seen = before
         }
@@ -108,23 +108,23 @@ package struct ReaderTable: @unchecked Sendable {
     /// commit.
     @inline(__always)
     package var isUnpinned: Bool {
-        let used = Int(cpm_load8_ordered(published + 128))
-        for slot in 0..<used where cpm_load8_ordered(slots + slot * 64) != 0 { return false }
+        let used = unsafe Int(cpm_load8_ordered(published + 128))
+        for slot in 0..<used where unsafe cpm_load8_ordered(slots + slot * 64) != 0 { return false }
         return true
     }
 
     /// Readers that are open now.
     package var openCount: Int {
-        let used = Int(cpm_load8_ordered(published + 128))
-        return (0..<used).count { cpm_load8_ordered(slots + $0 * 64) != 0 }
+        let used = unsafe Int(cpm_load8_ordered(published + 128))
+        return (0..<used).count { unsafe cpm_load8_ordered(slots + $0 * 64) != 0 }
     }
 
     /// The pinned commits, ascending, without repetition.
     package func pinnedCommits() -> [UInt64] {
-        let used = Int(cpm_load8_ordered(published + 128))
+        let used = unsafe Int(cpm_load8_ordered(published + 128))
         var commits: [UInt64] = []
         for slot in 0..<used {
-            let word = cpm_load8_ordered(slots + slot * 64)
+            let word = unsafe cpm_load8_ordered(slots + slot * 64)
             if word != 0 { commits.append(word >> 1) }
         }
         commits.sort()

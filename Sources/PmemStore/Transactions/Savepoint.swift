@@ -1,4 +1,4 @@
-package import CPmem
+internal import CPmem
 
 /// How far a transaction had come when a savepoint was set.
 package struct Savepoint: Sendable {

@@ -5,7 +5,7 @@ internal import Glibc
 ///
 /// The last put may be *deferred*: its record is on its way to the medium, its key is kept here, but the tree does not
 /// know it yet. Whoever needs the tree applies it first; a commit applies it while the stores drain.
-package struct WriteSet: ~Copyable {
+@safe package struct WriteSet: ~Copyable {
     package private(set) var operations: UnsafeMutablePointer<cpm_log_operation>
     package private(set) var count = 0
     private var capacity = 64
@@ -18,33 +18,35 @@ package struct WriteSet: ~Copyable {
     package var deferredKeyBytes = -1
 
     package init() {
-        operations = .allocate(capacity: 64)
-        deferredKeyStart = .allocate(byteCount: Record.keyLimit + 1, alignment: 64)
+        unsafe operations = .allocate(capacity: 64)
+        unsafe deferredKeyStart = .allocate(byteCount: Record.keyLimit + 1, alignment: 64)
     }
 
     deinit {
-        operations.deallocate()
+        unsafe operations.deallocate()
         births.deallocate()
         deaths.deallocate()
-        deferredKeyStart.deallocate()
+        unsafe deferredKeyStart.deallocate()
     }
 
     @inline(__always)
     package var hasDeferred: Bool { deferredKeyBytes >= 0 }
 
     @inline(__always)
-    package var deferredKey: KeyBytes { KeyBytes(start: deferredKeyStart, count: max(deferredKeyBytes, 0)) }
+    package var deferredKey: KeyBytes {
+        unsafe KeyBytes(start: deferredKeyStart, count: max(deferredKeyBytes, 0))
+    }
 
     @inline(__always)
     package mutating func setDeferredKey(_ key: KeyBytes) {
-        if let start = key.baseAddress { memcpy(deferredKeyStart, start, key.count) }
+        if let start = key.baseAddress { unsafe memcpy(deferredKeyStart, start, key.count) }
         deferredKeyBytes = key.count
     }
 
     @inline(__always)
     package mutating func append(_ operation: cpm_log_operation) {
         if count == capacity { grow() }
-        operations[count] = operation
+        unsafe operations[count] = operation
         count += 1
     }
 
@@ -61,24 +63,9 @@ package struct WriteSet: ~Copyable {
     @inline(never)
     private mutating func grow() {
         let larger = UnsafeMutablePointer<cpm_log_operation>.allocate(capacity: capacity * 2)
-        larger.update(from: operations, count: count)
-        operations.deallocate()
-        operations = larger
+        unsafe larger.update(from: operations, count: count)
+        unsafe operations.deallocate()
+        unsafe operations = unsafe larger
         capacity *= 2
     }
-}
-
-/// A word of the lists by which commits tell the checkpointer what became reachable and what no longer is.
-package enum Delta {
-    /// The offset is set free.
-    package static let death: UInt64 = 1
-    /// What is set free is a record whose value has an extent of its own, to be set free with it.
-    package static let external: UInt64 = 2
-    /// What is set free is a tree node.
-    package static let node: UInt64 = 4
-    /// What is set free is an operation list that only recovery would have read.
-    package static let spill: UInt64 = 8
-
-    @inline(__always)
-    package static func offset(_ word: UInt64) -> UInt64 { word & PlaceBits.offset }
 }

@@ -4,7 +4,7 @@ internal import Glibc
 /// The state of the write side: what exactly one transaction at a time works on. Belongs to the write gate's holder.
 ///
 /// This file has the operations of a transaction; Commit.swift makes them durable.
-package struct Writer<M: Medium>: ~Copyable {
+@safe package struct Writer<M: Medium>: ~Copyable {
     package let medium: M
     package let space: NodeSpace<M>
     package var heap: RecordHeap<M>
@@ -34,10 +34,13 @@ package struct Writer<M: Medium>: ~Copyable {
     private var table: UInt32 = .max
     private var tree = TreeState.empty
     private var isTreeChanged = false
+    /// Set while a delete writes: deletes work in a full store.
+    private var mayUseReserve = false
     private let scratch: UnsafeMutableRawPointer
 
     package init(
-        medium: M, space: NodeSpace<M>, heap: consuming RecordHeap<M>, readers: ReaderTable, log: consuming CommitLog<M>,
+        medium: M, space: NodeSpace<M>, heap: consuming RecordHeap<M>, readers: ReaderTable,
+        log: consuming CommitLog<M>,
         pace: Pace, commit: UInt64, epoch: UInt32, catalog: TreeState, nextTable: UInt32
     ) {
         self.medium = medium
@@ -52,11 +55,11 @@ package struct Writer<M: Medium>: ~Copyable {
         self.nextTable = nextTable
         trees = TreeWriter(space: space, pool: NodePool())
         reclaimer = NodeReclaimer(readers: readers)
-        scratch = .allocate(byteCount: (Record.byteLimit + 127) & ~63, alignment: 64)
+        unsafe scratch = .allocate(byteCount: (Record.byteLimit + 127) & ~63, alignment: 64)
     }
 
     deinit {
-        scratch.deallocate()
+        unsafe scratch.deallocate()
         deltas.deallocate()
     }
 
@@ -99,10 +102,20 @@ package struct Writer<M: Medium>: ~Copyable {
 
     /// Puts a value; the record is started on its way to the medium now, the tree learns of it later.
     @inline(__always)
-    package mutating func put(_ value: UnsafeRawBufferPointer, key: KeyBytes, table: UInt32) throws(StoreError) {
+    package mutating func put(_ value: UnsafeRawBufferPointer, key: KeyBytes, table: UInt32)
+        throws(StoreError)
+    {
+        try unsafe approach(key, table: table)
+        let record = try unsafe writeRecord(key: key, value: value)
+        unsafe postpone(record, key: key, table: table)
+    }
+
+    /// Finds the leaf where a put will go, so that its misses are under way while the record is written.
+    @inline(__always)
+    private mutating func approach(_ key: KeyBytes, table: UInt32) throws(StoreError) {
         try applyDeferred()
-        let record = try writeRecord(key: key, value: value)
-        postpone(record, key: key, table: table)
+        try select(table)
+        try unsafe space.approach(key, root: tree.reference, path: &trees.path)
     }
 
     /// Puts a value that `body` builds in place, `byteCount` bytes at most; it returns how many it has built.
@@ -110,18 +123,19 @@ package struct Writer<M: Medium>: ~Copyable {
         byteCount: Int, key: KeyBytes, table: UInt32,
         _ body: (UnsafeMutableRawBufferPointer) throws -> Int
     ) throws {
-        try applyDeferred()
-        let record = try constructRecord(key: key, byteCount: byteCount, body)
-        postpone(record, key: key, table: table)
+        try unsafe approach(key, table: table)
+        let record = try unsafe constructRecord(key: key, byteCount: byteCount, body)
+        unsafe postpone(record, key: key, table: table)
     }
 
     /// The deferred put becomes the last operation of the transaction.
     @inline(__always)
     private mutating func postpone(_ record: WrittenRecord, key: KeyBytes, table: UInt32) {
-        set.setDeferredKey(key)
+        unsafe set.setDeferredKey(key)
         set.append(
             cpm_log_operation(
-                record: record.offset | UInt64(CPM_OPERATION_PUT) | (record.isExternal ? Self.externalBit : 0),
+                record: record.offset | UInt64(CPM_OPERATION_PUT)
+                    | (record.isExternal ? Self.externalBit : 0),
                 replaced: 0, table: table, checksum: record.checksum))
     }
 
@@ -133,7 +147,7 @@ package struct Writer<M: Medium>: ~Copyable {
     package mutating func delete(_ key: KeyBytes, table wanted: UInt32) throws(StoreError) -> Bool {
         try applyDeferred()
         try select(wanted)
-        guard try space.locate(key, root: tree.reference, path: &trees.path) else { return false }
+        guard try unsafe space.locate(key, root: tree.reference, path: &trees.path) else { return false }
         let reference = try trees.remove(tree: &tree)
         isTreeChanged = true
         died(reference)
@@ -145,12 +159,16 @@ package struct Writer<M: Medium>: ~Copyable {
     }
 
     /// Removes all keys from `low` up to, not including, `high` (nil: to the end). Returns how many there were.
-    package mutating func deleteRange(low: KeyBytes, high: KeyBytes?, table wanted: UInt32) throws(StoreError) -> Int {
+    package mutating func deleteRange(low: KeyBytes, high: KeyBytes?, table wanted: UInt32) throws(StoreError)
+        -> Int
+    {
         try applyDeferred()
-        let bounds = try writeRecord(key: low, value: high ?? KeyBytes(start: nil, count: 0))
-        let removed = try removeRange(low: low, high: high, table: wanted)
+        mayUseReserve = true
+        defer { mayUseReserve = false }
+        let bounds = unsafe try writeRecord(key: low, value: high ?? KeyBytes(start: nil, count: 0))
+        let removed = unsafe try removeRange(low: low, high: high, table: wanted)
         set.deaths.append(bounds.offset | Delta.death | (bounds.isExternal ? Delta.external : 0))
-        set.append(
+        unsafe set.append(
             cpm_log_operation(
                 record: bounds.offset | UInt64(CPM_OPERATION_DELETE_RANGE), replaced: high == nil ? 1 : 0,
                 table: wanted, checksum: bounds.checksum))
@@ -158,17 +176,21 @@ package struct Writer<M: Medium>: ~Copyable {
     }
 
     /// The tree's part of ``deleteRange(low:high:table:)``, also for replay.
-    package mutating func removeRange(low: KeyBytes, high: KeyBytes?, table wanted: UInt32) throws(StoreError) -> Int {
+    package mutating func removeRange(low: KeyBytes, high: KeyBytes?, table wanted: UInt32) throws(StoreError)
+        -> Int
+    {
         try select(wanted)
         var removed = 0
         while true {
-            _ = try space.locate(low, root: tree.reference, path: &trees.path)
+            _ = try unsafe space.locate(low, root: tree.reference, path: &trees.path)
             if trees.path.depth == 0 { return removed }
             if trees.path.leafIndex == trees.path.leaf.count {
-                guard try stepToNextLeaf(low) else { return removed }
+                guard try unsafe stepToNextLeaf(low) else { return removed }
             }
-            let reference = trees.path.leaf.records[trees.path.leafIndex]
-            if let high, compareKeys(space.record(reference).key, high) >= 0 { return removed }
+            let reference = unsafe trees.path.leaf.records[trees.path.leafIndex]
+            if let high = unsafe high, unsafe compareKeys(space.record(reference).key, high) >= 0 {
+                return removed
+            }
             died(try trees.remove(tree: &tree))
             isTreeChanged = true
             removed += 1
@@ -179,10 +201,10 @@ package struct Writer<M: Medium>: ~Copyable {
     private mutating func stepToNextLeaf(_ key: KeyBytes) throws(StoreError) -> Bool {
         var cursor = TreeCursor(space: space, root: tree.reference)
         defer { cursor.deallocate() }
-        try cursor.seek(atOrAfter: key)
+        try unsafe cursor.seek(atOrAfter: key)
         if !cursor.isValid { return false }
-        let next = space.record(cursor.reference).key
-        return try space.locate(next, root: tree.reference, path: &trees.path)
+        let next = unsafe space.record(cursor.reference).key
+        return try unsafe space.locate(next, root: tree.reference, path: &trees.path)
     }
 
     /// A record that no tree names any more.
@@ -199,19 +221,18 @@ package struct Writer<M: Medium>: ~Copyable {
     @inline(__always)
     package mutating func applyDeferred() throws(StoreError) {
         if !set.hasDeferred { return }
-        let isFound = try locateDeferred()
+        let isFound = locateDeferred()
         try applyLocated(isFound)
     }
 
-    /// Finds where the deferred put goes and names in its operation what it replaces.
+    /// Finds where in the approached leaf the deferred put goes and names in its operation what it replaces.
     @inline(__always)
-    mutating func locateDeferred() throws(StoreError) -> Bool {
+    mutating func locateDeferred() -> Bool {
         let last = set.count - 1
-        try select(set.operations[last].table)
-        let isFound = try space.locate(set.deferredKey, root: tree.reference, path: &trees.path)
+        let isFound = unsafe space.settle(set.deferredKey, path: &trees.path)
         if isFound {
-            let before = trees.path.leaf.records[trees.path.leafIndex]
-            set.operations[last].replaced = RecordReference(raw: before).offset
+            let before = unsafe trees.path.leaf.records[trees.path.leafIndex]
+            unsafe set.operations[last].replaced = RecordReference(raw: before).offset
         }
         return isFound
     }
@@ -219,8 +240,8 @@ package struct Writer<M: Medium>: ~Copyable {
     /// Changes the tree where ``locateDeferred()`` has found the place.
     @inline(__always)
     mutating func applyLocated(_ isFound: Bool) throws(StoreError) {
-        let operation = set.operations[set.count - 1]
-        try enter(
+        let operation = unsafe set.operations[set.count - 1]
+        try unsafe enter(
             LeafEntry.reference(operation), key: set.deferredKey, isFound: isFound)
         set.deferredKeyBytes = -1
     }
@@ -231,7 +252,7 @@ package struct Writer<M: Medium>: ~Copyable {
         if isFound {
             died(trees.replace(reference, tree: &tree))
         } else {
-            try trees.insert(key, reference, tree: &tree)
+            try unsafe trees.insert(key, reference, tree: &tree)
         }
         isTreeChanged = true
     }
@@ -253,7 +274,7 @@ package struct Writer<M: Medium>: ~Copyable {
         _ operation: cpm_log_operation, key: KeyBytes
     ) throws(StoreError) {
         try select(operation.table)
-        let isFound = try space.locate(
+        let isFound = try unsafe space.locate(
             key, root: tree.reference, path: &trees.path, replaced: operation.replaced)
         guard isFound == (operation.replaced != 0) else {
             throw .corrupted(
@@ -261,16 +282,16 @@ package struct Writer<M: Medium>: ~Copyable {
                     .commitLog, offset: LeafEntry.offset(operation),
                     detail: "the log replaces \(operation.replaced), the tree does not have it"))
         }
-        try enter(LeafEntry.reference(operation), key: key, isFound: isFound)
+        try unsafe enter(LeafEntry.reference(operation), key: key, isFound: isFound)
     }
 
     /// Removes what a logged delete names.
     package mutating func replayDelete(_ operation: cpm_log_operation) throws(StoreError) {
         try select(operation.table)
         let offset = LeafEntry.offset(operation)
-        let key = RecordPointer(medium.read(offset, Record.headerBytes)).key
+        let key = unsafe RecordPointer(medium.read(offset, Record.headerBytes)).key
         guard
-            try space.locate(key, root: tree.reference, path: &trees.path, replaced: offset)
+            try unsafe space.locate(key, root: tree.reference, path: &trees.path, replaced: offset)
         else {
             throw .corrupted(
                 .init(.commitLog, offset: offset, detail: "the log deletes what the tree does not have"))
@@ -290,9 +311,11 @@ package struct Writer<M: Medium>: ~Copyable {
 
     /// Takes a slot for a record and starts writing it.
     @inline(__always)
-    private mutating func writeRecord(key: KeyBytes, value: UnsafeRawBufferPointer) throws(StoreError) -> WrittenRecord {
-        if value.count > Record.inlineValueLimit { return try writeExternal(key: key, value: value) }
-        return try writeRecord(key: key, valueField: UInt16(value.count), inline: value)
+    private mutating func writeRecord(key: KeyBytes, value: UnsafeRawBufferPointer) throws(StoreError)
+        -> WrittenRecord
+    {
+        if value.count > Record.inlineValueLimit { return try unsafe writeExternal(key: key, value: value) }
+        return try unsafe writeRecord(key: key, valueField: UInt16(value.count), inline: value)
     }
 
     /// Assembles header, key and `inline` bytes and starts their copy, whole lines at a time.
@@ -303,44 +326,38 @@ package struct Writer<M: Medium>: ~Copyable {
         let bytes = Record.headerBytes + key.count + inline.count
         let offset = try allocate(bytes)
         let whole = (bytes + 63) & ~63
-        memset(scratch + whole - 64, 0, 64)
-        setHeader(key: key, valueField: valueField)
+        unsafe memset(scratch + whole - 64, 0, 64)
+        unsafe setHeader(key: key, valueField: valueField)
         if let start = inline.baseAddress {
-            memcpy(scratch + Record.headerBytes + key.count, start, inline.count)
+            unsafe memcpy(scratch + Record.headerBytes + key.count, start, inline.count)
         }
-        let checksum = Checksum.of(scratch + 4, bytes - 4, seed: Checksum.seed(.record, offset: offset))
-        scratch.storeBytes(of: checksum, as: UInt32.self)
-        medium.copyIn(offset, scratch, whole)
+        let checksum = unsafe Checksum.of(
+            scratch + 4, bytes - 4, seed: Checksum.seed(.record, offset: offset))
+        unsafe scratch.storeBytes(of: checksum, as: UInt32.self)
+        unsafe medium.copyIn(offset, scratch, whole)
         return WrittenRecord(
             offset: offset, checksum: checksum, isExternal: valueField == UInt16(CPM_VALUE_EXTERNAL))
     }
 
     @inline(__always)
     private func setHeader(key: KeyBytes, valueField: UInt16) {
-        scratch.storeBytes(of: epoch, toByteOffset: 4, as: UInt32.self)
-        scratch.storeBytes(of: UInt16(key.count), toByteOffset: 8, as: UInt16.self)
-        scratch.storeBytes(of: valueField, toByteOffset: 10, as: UInt16.self)
-        if let start = key.baseAddress { memcpy(scratch + Record.headerBytes, start, key.count) }
+        unsafe scratch.storeBytes(of: epoch, toByteOffset: 4, as: UInt32.self)
+        unsafe scratch.storeBytes(of: UInt16(key.count), toByteOffset: 8, as: UInt16.self)
+        unsafe scratch.storeBytes(of: valueField, toByteOffset: 10, as: UInt16.self)
+        if let start = key.baseAddress { unsafe memcpy(scratch + Record.headerBytes, start, key.count) }
     }
 
     /// A large value goes straight from the caller's bytes to an extent of its own.
-    private mutating func writeExternal(key: KeyBytes, value: UnsafeRawBufferPointer) throws(StoreError) -> WrittenRecord {
-        guard let start = value.baseAddress else { return try writeRecord(key: key, value: value) }
+    private mutating func writeExternal(key: KeyBytes, value: UnsafeRawBufferPointer) throws(StoreError)
+        -> WrittenRecord
+    {
+        guard let start = value.baseAddress else { return try unsafe writeRecord(key: key, value: value) }
         let offset = try allocate(value.count)
-        let checksum = Checksum.of(start, value.count, seed: Checksum.seed(.largeValue, offset: offset))
-        medium.copyIn(offset, start, value.count)
-        do throws(StoreError) {
-            return try writeDescriptor(key: key, offset: offset, byteCount: value.count, checksum: checksum)
-        } catch {
-            takeBack(offset)
-            throw error
-        }
-    }
-
-    /// The transaction goes on without what it has just allocated.
-    private mutating func takeBack(_ offset: UInt64) {
-        set.births.remove(offset)
-        giveBack(offset)
+        let checksum = unsafe Checksum.of(
+            start, value.count, seed: Checksum.seed(.largeValue, offset: offset))
+        unsafe medium.copyIn(offset, start, value.count)
+        return try unsafe writeDescriptor(
+            key: key, offset: offset, byteCount: value.count, checksum: checksum)
     }
 
     private mutating func writeDescriptor(
@@ -348,14 +365,16 @@ package struct Writer<M: Medium>: ~Copyable {
     ) throws(StoreError) -> WrittenRecord {
         var descriptor = cpm_external_value(
             offset: offset, byteCount: UInt64(byteCount), checksum: checksum, reserved: 0)
-        let result: Result<WrittenRecord, StoreError> = withUnsafeBytes(of: &descriptor) { bytes in
+        let result: Result<WrittenRecord, StoreError> = unsafe withUnsafeBytes(of: &descriptor) { bytes in
             do throws(StoreError) {
-                return .success(
+                return unsafe .success(
                     try writeRecord(key: key, valueField: UInt16(CPM_VALUE_EXTERNAL), inline: bytes))
             } catch {
                 return .failure(error)
             }
         }
+        // The transaction may go on without this value: nothing else would ever set its extent free.
+        if case .failure = result { takeBack(offset) }
         return try result.get()
     }
 
@@ -364,23 +383,29 @@ package struct Writer<M: Medium>: ~Copyable {
         key: KeyBytes, byteCount: Int, _ body: (UnsafeMutableRawBufferPointer) throws -> Int
     ) throws -> WrittenRecord {
         let offset = try allocate(max(byteCount, 1))
+        let built: Int
         do {
-            let built = try medium.construct(offset, byteCount, site: #line, body)
-            precondition(built >= 0 && built <= byteCount, "a value was built beyond its room")
-            if Self.isSameSlot(max(byteCount, 1), max(built, 1)) {
-                let checksum = Checksum.of(
-                    medium.read(offset, built), built, seed: Checksum.seed(.largeValue, offset: offset))
-                return try writeDescriptor(key: key, offset: offset, byteCount: built, checksum: checksum)
-            }
-            // Replay tells a slot's class by the length of what lies in it: a value that turned out short moves.
-            let value = UnsafeRawBufferPointer(start: medium.read(offset, built), count: built)
-            let record = try writeRecord(key: key, value: value)
-            takeBack(offset)
-            return record
+            built = unsafe try medium.construct(offset, byteCount, site: #line, body)
         } catch {
             takeBack(offset)
             throw error
         }
+        precondition(built >= 0 && built <= byteCount, "a value was built beyond its room")
+        let value = unsafe UnsafeRawBufferPointer(start: medium.read(offset, built), count: built)
+        if Self.isSameSlot(max(byteCount, 1), max(built, 1)) {
+            let checksum = unsafe Checksum.of(
+                medium.read(offset, built), built, seed: Checksum.seed(.largeValue, offset: offset))
+            return try unsafe writeDescriptor(key: key, offset: offset, byteCount: built, checksum: checksum)
+        }
+        // Replay tells a slot's class by the length of what lies in it: a value that turned out short moves.
+        defer { takeBack(offset) }
+        return unsafe try writeRecord(key: key, value: value)
+    }
+
+    /// The transaction gives up a slot or run of its own, and goes on.
+    private mutating func takeBack(_ offset: UInt64) {
+        set.births.remove(offset)
+        giveBack(offset)
     }
 
     private static func isSameSlot(_ left: Int, _ right: Int) -> Bool {
@@ -407,9 +432,9 @@ package struct Writer<M: Medium>: ~Copyable {
         while true {
             let offset: UInt64?
             if let sizeClass = SizeClass.index(for: byteCount) {
-                offset = try heap.allocate(sizeClass: sizeClass)
+                offset = try heap.allocate(sizeClass: sizeClass, mayUseReserve: mayUseReserve)
             } else {
-                offset = heap.allocateRun(byteCount)
+                offset = heap.allocateRun(byteCount, mayUseReserve: mayUseReserve)
             }
             if let offset {
                 set.births.append(offset)
@@ -424,23 +449,23 @@ package struct Writer<M: Medium>: ~Copyable {
 
 /// Where a store's one writer lives. Whoever holds the write gate may use it; that replaces the language's own checks of
 /// exclusive access, which a class would pay for at every step of a commit.
-package struct WriterPlace<M: Medium>: @unchecked Sendable {
+@safe package struct WriterPlace<M: Medium>: @unchecked Sendable {
     package let address: UnsafeMutablePointer<Writer<M>>
 
     package init(_ writer: consuming Writer<M>) {
-        address = .allocate(capacity: 1)
-        address.initialize(to: writer)
+        unsafe address = .allocate(capacity: 1)
+        unsafe address.initialize(to: writer)
     }
 
     package func deallocate() {
-        address.deinitialize(count: 1)
-        address.deallocate()
+        unsafe address.deinitialize(count: 1)
+        unsafe address.deallocate()
     }
 
     /// The writer itself.
     package var pointee: Writer<M> {
-        @inline(__always) unsafeAddress { UnsafePointer(address) }
-        @inline(__always) nonmutating unsafeMutableAddress { address }
+        @inline(__always) unsafeAddress { unsafe UnsafePointer(address) }
+        @inline(__always) nonmutating unsafeMutableAddress { unsafe address }
     }
 }
 

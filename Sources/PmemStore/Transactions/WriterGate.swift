@@ -18,6 +18,22 @@ package final class WriterGate: Sendable {
         var isLent = false
         var isBorrowed = false
         var lender: Waiter?
+
+        mutating func takeMaintenance() -> Waiter? {
+            guard let index = waiting[first...].firstIndex(where: { $0.isMaintenance }) else { return nil }
+            return waiting.remove(at: index)
+        }
+
+        /// The next in line; forgets those before it in time, also when the line is never empty.
+        mutating func takeFirst() -> Waiter {
+            let waiter = waiting[first]
+            first += 1
+            if first == waiting.count || first >= 64 && first * 2 > waiting.count {
+                waiting.removeFirst(first)
+                first = 0
+            }
+            return waiter
+        }
     }
 
     /// Somebody in line: a thread on a futex, or an asynchronous task.
@@ -36,23 +52,39 @@ package final class WriterGate: Sendable {
                 continuation.resume()
                 return
             }
-            signal.store(1, ordering: .releasing)
-            withUnsafeFutex { _ = cpm_futex_wake($0, 1) }
-        }
-
-        func wait() {
-            for _ in 0..<64 where signal.load(ordering: .acquiring) == 1 { return }
-            while signal.load(ordering: .acquiring) == 0 {
-                withUnsafeFutex { _ = cpm_futex_wait($0, 0, -1) }
+            if signal.exchange(Self.woken, ordering: .acquiringAndReleasing) == Self.asleep {
+                unsafe withUnsafeFutex { _ = unsafe cpm_futex_wake($0, 1) }
             }
         }
 
+        /// Most waits are as long as one commit: going to sleep and being woken would take far longer.
+        func wait() {
+            for _ in 0..<Self.spins {
+                if signal.load(ordering: .acquiring) == Self.woken { return }
+                cpm_pause()
+            }
+            let before = signal.compareExchange(
+                expected: Self.spinning, desired: Self.asleep, ordering: .acquiringAndReleasing)
+            if !before.exchanged { return }
+            while signal.load(ordering: .acquiring) != Self.woken {
+                unsafe withUnsafeFutex { _ = unsafe cpm_futex_wait($0, Self.asleep, -1) }
+            }
+        }
+
+        private static let spinning: UInt32 = 0
+        private static let asleep: UInt32 = 1
+        private static let woken: UInt32 = 2
+        private static let spins = 300
+
         private func withUnsafeFutex(_ body: (UnsafeMutablePointer<UInt32>) -> Void) {
-            signal.withUnsafeAddress(body)
+            unsafe signal.withUnsafeAddress(body)
         }
     }
 
     package init() {}
+
+    /// How many wait in line. For tests and statistics: it changes while it is looked at.
+    package var waitingCount: Int { line.withLock { $0.waiting.count - $0.first } }
 
     /// Waits until the gate is the caller's.
     @inline(__always)
@@ -110,6 +142,8 @@ package final class WriterGate: Sendable {
     private func leaveSlowly() {
         let next: Waiter? = line.withLock { line in
             if line.isBorrowed {
+                // Others of the checkpointer's kind may wait for what the lender waits for.
+                if line.lender == nil, let next = line.takeMaintenance() { return next }
                 line.isBorrowed = false
                 let lender = line.lender
                 line.lender = nil
@@ -125,13 +159,8 @@ package final class WriterGate: Sendable {
             word.store(0, ordering: .releasing)
             return nil
         }
-        let waiter = line.waiting[line.first]
-        line.first += 1
-        if line.first == line.waiting.count {
-            line.waiting.removeAll(keepingCapacity: true)
-            line.first = 0
-            word.store(1, ordering: .relaxed)
-        }
+        let waiter = line.takeFirst()
+        if line.waiting.isEmpty { word.store(1, ordering: .relaxed) }
         return waiter
     }
 
@@ -140,10 +169,9 @@ package final class WriterGate: Sendable {
         let borrower: Waiter? = line.withLock { line in
             line.isLent = true
             word.store(2, ordering: .relaxed)
-            guard let index = line.waiting[line.first...].firstIndex(where: { $0.isMaintenance })
-            else { return nil }
+            guard let next = line.takeMaintenance() else { return nil }
             line.isBorrowed = true
-            return line.waiting.remove(at: index)
+            return next
         }
         borrower?.wake()
     }
@@ -164,8 +192,8 @@ package final class WriterGate: Sendable {
 extension Atomic where Value == UInt32 {
     /// The word's address, for the futex call. It stays valid as long as the atomic's owner lives.
     func withUnsafeAddress(_ body: (UnsafeMutablePointer<UInt32>) -> Void) {
-        withUnsafePointer(to: self) { pointer in
-            body(UnsafeMutableRawPointer(mutating: pointer).assumingMemoryBound(to: UInt32.self))
+        unsafe withUnsafePointer(to: self) { pointer in
+            unsafe body(UnsafeMutableRawPointer(mutating: pointer).assumingMemoryBound(to: UInt32.self))
         }
     }
 }

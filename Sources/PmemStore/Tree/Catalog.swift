@@ -1,4 +1,4 @@
-package import CPmem
+internal import CPmem
 internal import Glibc
 
 /// The tree of trees: table number to root. Its keys are the numbers in 8 big-endian bytes, its references roots.
@@ -15,8 +15,8 @@ package enum Catalog {
         _ table: UInt32, _ body: (KeyBytes) throws(StoreError) -> R
     ) throws(StoreError) -> R {
         var word = UInt64(table).bigEndian
-        let address = withUnsafeMutablePointer(to: &word) { $0 }
-        return try body(KeyBytes(start: address, count: 8))
+        let address = unsafe withUnsafeMutablePointer(to: &word) { unsafe $0 }
+        return try unsafe body(KeyBytes(start: address, count: 8))
     }
 
     /// A table's tree as a catalog root has it.
@@ -26,7 +26,7 @@ package enum Catalog {
     ) throws(StoreError) -> TreeState {
         let root = NodeReference(raw: try lookup(table, catalog, space))
         if root.isNone { return .empty }
-        return TreeState(root: root, pairs: try space.node(root).header.pointee.pairs)
+        return unsafe TreeState(root: root, pairs: try space.node(root).header.pointee.pairs)
     }
 
     /// Heads are whole keys here, so that a search needs no key bytes at all.
@@ -38,12 +38,13 @@ package enum Catalog {
         var node = try space.node(catalog)
         if !node.isLeaf {
             while !node.isLeaf {
-                let index = try withKey(table) { (key: KeyBytes) in node.childIndex(key) }
-                node = try space.node(NodeReference(raw: cpm_load8(node.children + index)))
+                let index = try unsafe withKey(table) { (key: KeyBytes) in unsafe node.childIndex(key) }
+                node = try unsafe space.node(NodeReference(raw: cpm_load8(node.children + index)))
             }
         }
         let index = node.lowerBound(UInt64(table), from: 0, count: node.count)
-        return index < node.count && node.heads[index] == UInt64(table) ? cpm_load8(node.records + index) : 0
+        return unsafe index < node.count && node.heads[index] == UInt64(table)
+            ? cpm_load8(node.records + index) : 0
     }
 
     /// Enters a table's root, or takes the table out when its tree is empty.
@@ -51,14 +52,14 @@ package enum Catalog {
         _ tree: TreeState, table: UInt32, in catalog: inout TreeState, trees: inout TreeWriter<M>
     ) throws(StoreError) {
         var state = catalog
-        try withKey(table) { (key: KeyBytes) throws(StoreError) in
-            let isFound = try trees.space.locate(key, root: state.reference, path: &trees.path)
+        try unsafe withKey(table) { (key: KeyBytes) throws(StoreError) in
+            let isFound = try unsafe trees.space.locate(key, root: state.reference, path: &trees.path)
             if tree.root == 0 {
                 if isFound { _ = try trees.remove(tree: &state) }
             } else if isFound {
                 _ = trees.replace(tree.root, tree: &state)
             } else {
-                try trees.insert(key, tree.root, tree: &state)
+                try unsafe trees.insert(key, tree.root, tree: &state)
             }
         }
         catalog = state

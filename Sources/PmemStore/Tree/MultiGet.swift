@@ -1,7 +1,7 @@
-package import CPmem
+internal import CPmem
 
 /// Looks up many keys at once: the cache misses of a group of keys overlap instead of following one another.
-package struct MultiGet<M: Medium> {
+@safe package struct MultiGet<M: Medium> {
     /// Keys whose misses overlap. More than the processor has line fill buffers for brings nothing.
     package static var groupSize: Int { 16 }
 
@@ -11,13 +11,13 @@ package struct MultiGet<M: Medium> {
 
     package init(space: NodeSpace<M>) {
         self.space = space
-        nodes = .allocate(capacity: Self.groupSize)
-        references = .allocate(capacity: Self.groupSize)
+        unsafe nodes = .allocate(capacity: Self.groupSize)
+        unsafe references = .allocate(capacity: Self.groupSize)
     }
 
     package func deallocate() {
-        nodes.deallocate()
-        references.deallocate()
+        unsafe nodes.deallocate()
+        unsafe references.deallocate()
     }
 
     /// Looks up `count` keys from `first` on, a group at most; `body` gets each index and the value or nil.
@@ -29,25 +29,26 @@ package struct MultiGet<M: Medium> {
             for index in 0..<count { try body(index, nil) }
             return
         }
-        try descend(keys, count: count, root: tree.reference)
-        try findInLeaves(keys, count: count)
+        try unsafe descend(keys, count: count, root: tree.reference)
+        try unsafe findInLeaves(keys, count: count)
         for index in 0..<count {
-            let reference = references[index]
-            try body(index, reference == 0 ? nil : try space.value(reference))
+            let reference = unsafe references[index]
+            try unsafe body(index, reference == 0 ? nil : try space.value(reference))
         }
     }
 
     /// All keys go down one level before any goes down the next.
-    private func descend(_ keys: UnsafePointer<KeyBytes>, count: Int, root: NodeReference) throws(StoreError) {
+    private func descend(_ keys: UnsafePointer<KeyBytes>, count: Int, root: NodeReference) throws(StoreError)
+    {
         let top = try space.node(root)
-        for index in 0..<count { nodes[index] = UInt(bitPattern: top.address) }
+        for index in 0..<count { unsafe nodes[index] = unsafe UInt(bitPattern: top.address) }
         for _ in 0..<top.level {
             for index in 0..<count {
                 let node = pointer(index)
-                let child = NodeReference(raw: cpm_load8(node.children + node.childIndex(keys[index])))
+                let child = unsafe NodeReference(raw: cpm_load8(node.children + node.childIndex(keys[index])))
                 let next = try space.node(child)
                 next.prefetchHeads()
-                nodes[index] = UInt(bitPattern: next.address)
+                unsafe nodes[index] = unsafe UInt(bitPattern: next.address)
             }
         }
     }
@@ -56,33 +57,33 @@ package struct MultiGet<M: Medium> {
     private func findInLeaves(_ keys: UnsafePointer<KeyBytes>, count: Int) throws(StoreError) {
         for index in 0..<count {
             let leaf = pointer(index)
-            let head = keyHead(keys[index], after: leaf.prefixBytes)
+            let head = unsafe keyHead(keys[index], after: leaf.prefixBytes)
             let entry = leaf.lowerBound(head, from: 0, count: leaf.count)
-            references[index] = 0
+            unsafe references[index] = 0
             if entry < leaf.count {
-                cpm_prefetch(leaf.records + entry)
-                references[index] = UInt64(entry) + 1
+                unsafe cpm_prefetch(leaf.records + entry)
+                unsafe references[index] = UInt64(entry) + 1
             }
         }
-        for index in 0..<count where references[index] != 0 {
-            prefetchRecord(pointer(index).records[Int(references[index]) - 1])
+        for index in 0..<count where unsafe references[index] != 0 {
+            unsafe prefetchRecord(pointer(index).records[Int(references[index]) - 1])
         }
-        for index in 0..<count where references[index] != 0 {
+        for index in 0..<count where unsafe references[index] != 0 {
             let leaf = pointer(index)
-            let position = space.position(of: keys[index], in: leaf)
-            references[index] = position.isFound ? leaf.records[position.index] : 0
+            let position = unsafe space.position(of: keys[index], in: leaf)
+            unsafe references[index] = unsafe position.isFound ? leaf.records[position.index] : 0
         }
     }
 
     @inline(__always)
     private func prefetchRecord(_ reference: UInt64) {
-        let address = space.medium.base + Int(RecordReference(raw: reference).offset)
-        cpm_prefetch(address)
-        cpm_prefetch(address + 64)
+        let address = unsafe space.medium.base + Int(RecordReference(raw: reference).offset)
+        unsafe cpm_prefetch(address)
+        unsafe cpm_prefetch(address + 64)
     }
 
     @inline(__always)
     private func pointer(_ index: Int) -> NodePointer {
-        NodePointer(UnsafeMutableRawPointer(bitPattern: nodes[index]).unsafelyUnwrapped)
+        unsafe NodePointer(UnsafeMutableRawPointer(bitPattern: nodes[index]).unsafelyUnwrapped)
     }
 }

@@ -1,4 +1,4 @@
-package import CPmem
+internal import CPmem
 internal import Glibc
 
 /// Turns references into nodes and records; checks a node of the medium when it is first touched.
@@ -21,7 +21,7 @@ package struct NodeSpace<M: Medium>: Sendable {
     package func node(_ reference: NodeReference) throws(StoreError) -> NodePointer {
         if reference.isResident { return NodePointer(resident: reference) }
         if verified.contains(reference.offset) {
-            return NodePointer(medium.base + Int(reference.offset))
+            return unsafe NodePointer(medium.base + Int(reference.offset))
         }
         return try verify(reference)
     }
@@ -30,22 +30,22 @@ package struct NodeSpace<M: Medium>: Sendable {
     @inline(__always)
     package func record(_ reference: UInt64) -> RecordPointer {
         let offset = RecordReference(raw: reference).offset
-        return RecordPointer(medium.read(offset, Record.headerBytes))
+        return unsafe RecordPointer(medium.read(offset, Record.headerBytes))
     }
 
     /// First touch since the store was opened: magic, size, place, checksum and the reference's own check bits.
     @inline(never)
     private func verify(_ reference: NodeReference) throws(StoreError) -> NodePointer {
         let offset = reference.offset
-        let header = medium.read(offset, NodeLayout.headerBytes)
-        let node = NodePointer(UnsafeMutableRawPointer(mutating: header))
-        let fields = node.header.pointee
+        let header = unsafe medium.read(offset, NodeLayout.headerBytes)
+        let node = unsafe NodePointer(UnsafeMutableRawPointer(mutating: header))
+        let fields = unsafe node.header.pointee
         guard fields.magic == UInt16(CPM_NODE_MAGIC), fields.place == offset, fields.lines >= 16,
             Int(fields.count) <= (fields.level == 0 ? NodeLayout.leafCapacity : NodeLayout.innerCapacity),
             Int(fields.level) < NodeLayout.depthLimit
         else { throw damaged(reference, "no node of this place") }
-        let bytes = medium.read(offset, node.byteCount)
-        let checksum = Checksum.of(
+        let bytes = unsafe medium.read(offset, node.byteCount)
+        let checksum = unsafe Checksum.of(
             bytes + 4, node.byteCount - 4, seed: Checksum.seed(.node, offset: offset))
         guard checksum == fields.checksum, checksum & 0xffff == reference.check else {
             throw damaged(
@@ -61,7 +61,7 @@ package struct NodeSpace<M: Medium>: Sendable {
 }
 
 /// One bit for every line of the medium at which a verified node starts. Safe to use from several threads.
-package struct VerifiedNodes: @unchecked Sendable {
+@safe package struct VerifiedNodes: @unchecked Sendable {
     /// A word pointer for every chunk, null until a node of the chunk is verified.
     private let chunks: UnsafeMutablePointer<UInt>
     private let chunkLimit: Int
@@ -69,56 +69,43 @@ package struct VerifiedNodes: @unchecked Sendable {
 
     package init(addressBytes: UInt64) {
         chunkLimit = Int(addressBytes / UInt64(CPM_CHUNK_BYTES))
-        chunks = Virtual.allocate(UInt.self, count: chunkLimit)
+        unsafe chunks = unsafe Virtual.allocate(UInt.self, count: chunkLimit)
     }
 
     /// Gives the memory back. Only when nobody reads any more.
     package func deallocate() {
         for chunk in 0..<chunkLimit where chunk < chunkLimit {
-            guard let words = UnsafeMutableRawPointer(bitPattern: chunks[chunk]) else { continue }
-            free(words)
+            guard let words = unsafe UnsafeMutableRawPointer(bitPattern: chunks[chunk]) else { continue }
+            unsafe free(words)
         }
-        Virtual.deallocate(chunks, count: chunkLimit)
+        unsafe Virtual.deallocate(chunks, count: chunkLimit)
     }
 
     @inline(__always)
     package func contains(_ offset: UInt64) -> Bool {
         let chunk = Int(offset >> 21)
         guard chunk < chunkLimit else { return false }
-        guard let words = UnsafeRawPointer(bitPattern: UInt(cpm_load8(chunks + chunk))) else { return false }
+        guard let words = unsafe UnsafeRawPointer(bitPattern: UInt(cpm_load8(chunks + chunk))) else {
+            return false
+        }
         let line = Int(offset >> 6) & (Self.wordsPerChunk * 64 - 1)
-        return cpm_load8(words + 8 * (line >> 6)) >> UInt64(line & 63) & 1 == 1
+        return unsafe cpm_load8(words + 8 * (line >> 6)) >> UInt64(line & 63) & 1 == 1
     }
 
     package func insert(_ offset: UInt64) {
         let chunk = Int(offset >> 21)
-        var word = UInt(cpm_load8(chunks + chunk))
+        var word = unsafe UInt(cpm_load8(chunks + chunk))
         if word == 0 {
-            guard let fresh = calloc(Self.wordsPerChunk, 8) else { return }
+            guard let fresh = unsafe calloc(Self.wordsPerChunk, 8) else { return }
             word = UInt(bitPattern: fresh)
-            let before = cpm_compare_exchange8(chunks + chunk, 0, UInt64(word))
+            let before = unsafe cpm_compare_exchange8(chunks + chunk, 0, UInt64(word))
             if before != 0 {
-                free(fresh)
+                unsafe free(fresh)
                 word = UInt(before)
             }
         }
-        guard let words = UnsafeMutableRawPointer(bitPattern: word) else { return }
+        guard let words = unsafe UnsafeMutableRawPointer(bitPattern: word) else { return }
         let line = Int(offset >> 6) & (Self.wordsPerChunk * 64 - 1)
-        cpm_or8(words + 8 * (line >> 6), 1 << UInt64(line & 63))
-    }
-}
-
-/// Zero-filled arrays of address space, backed by memory only where they are touched.
-package enum Virtual {
-    package static func allocate<T: BitwiseCopyable>(_ type: T.Type, count: Int) -> UnsafeMutablePointer<T> {
-        let bytes = max(count, 1) * MemoryLayout<T>.stride
-        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-        guard let start = mmap(nil, bytes, PROT_READ | PROT_WRITE, flags, -1, 0), start != MAP_FAILED
-        else { fatalError("no address space for an index of \(bytes) bytes") }
-        return start.bindMemory(to: T.self, capacity: count)
-    }
-
-    package static func deallocate<T: BitwiseCopyable>(_ start: UnsafeMutablePointer<T>, count: Int) {
-        munmap(start, max(count, 1) * MemoryLayout<T>.stride)
+        unsafe cpm_or8(words + 8 * (line >> 6), 1 << UInt64(line & 63))
     }
 }

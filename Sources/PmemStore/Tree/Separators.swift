@@ -1,4 +1,4 @@
-package import CPmem
+internal import CPmem
 internal import Glibc
 
 // Separators of inner nodes. Entry 0 has none (length 0). A separator is prefix + remainder; the first 8 bytes of the
@@ -9,8 +9,8 @@ extension NodePointer {
     /// Bytes that entry `index` occupies in the heap.
     @inline(__always)
     func separatorHeapBytes(_ index: Int, place: Int) -> Int {
-        if separatorLengths[index] != NodeLayout.longSeparator { return 0 }
-        return 2 + Int(UnsafeRawPointer(heap + place).loadUnaligned(as: UInt16.self))
+        if unsafe separatorLengths[index] != NodeLayout.longSeparator { return 0 }
+        return unsafe 2 + Int(UnsafeRawPointer(heap + place).loadUnaligned(as: UInt16.self))
     }
 
     /// Where the heap item of entry `index` is or would be.
@@ -22,18 +22,20 @@ extension NodePointer {
 
     /// Tail of a long separator.
     func separatorTail(_ index: Int, place: Int) -> KeyBytes {
-        let count = Int(UnsafeRawPointer(heap + place).loadUnaligned(as: UInt16.self))
-        return KeyBytes(start: heap + place + 2, count: count)
+        let count = unsafe Int(UnsafeRawPointer(heap + place).loadUnaligned(as: UInt16.self))
+        return unsafe KeyBytes(start: heap + place + 2, count: count)
     }
 
     /// The whole separator of an entry, as bytes of its own. Slow path only.
     func separator(_ index: Int) -> [UInt8] {
-        var bytes = [UInt8](prefix)
-        let length = Int(separatorLengths[index])
-        let head = heads[index]
-        for byte in 0..<min(length, 8) { bytes.append(UInt8(truncatingIfNeeded: head >> UInt64(56 - 8 * byte))) }
-        if separatorLengths[index] == NodeLayout.longSeparator {
-            bytes.append(contentsOf: separatorTail(index, place: separatorPlace(index)))
+        var bytes = unsafe [UInt8](prefix)
+        let length = unsafe Int(separatorLengths[index])
+        let head = unsafe heads[index]
+        for byte in 0..<min(length, 8) {
+            bytes.append(UInt8(truncatingIfNeeded: head >> UInt64(56 - 8 * byte)))
+        }
+        if unsafe separatorLengths[index] == NodeLayout.longSeparator {
+            unsafe bytes.append(contentsOf: separatorTail(index, place: separatorPlace(index)))
         }
         return bytes
     }
@@ -41,28 +43,31 @@ extension NodePointer {
     /// All entries of an inner node in a form that is easy to rearrange.
     func separatorEntries() -> [SeparatorEntry] {
         (0..<count).map { index in
-            SeparatorEntry(separator: index == 0 ? [] : separator(index), child: cpm_load8(children + index))
+            unsafe SeparatorEntry(
+                separator: index == 0 ? [] : separator(index), child: cpm_load8(children + index))
         }
     }
 
     /// Inserts an entry when that needs neither a split nor a new prefix nor a larger node. False: nothing done.
     func insertSeparatorInPlace(_ separator: KeyBytes, child: UInt64, at index: Int) -> Bool {
-        guard count < NodeLayout.innerCapacity, comparePrefix(separator) == 0 else { return false }
+        guard count < NodeLayout.innerCapacity, unsafe comparePrefix(separator) == 0 else { return false }
         let remainder = separator.count - prefixBytes
         let tail = remainder > 8 ? remainder - 8 : 0
         let item = tail > 0 ? 2 + tail : 0
-        let used = Int(header.pointee.heapBytes)
+        let used = unsafe Int(header.pointee.heapBytes)
         guard used + item <= heapCapacity, tail <= 0xffff else { return false }
         let place = item > 0 || used > prefixBytes ? separatorPlace(index) : used
         openGap(at: index)
-        heads[index] = keyHead(separator, after: prefixBytes)
-        children[index] = child
-        separatorLengths[index] = tail > 0 ? NodeLayout.longSeparator : UInt8(remainder)
+        unsafe heads[index] = unsafe keyHead(separator, after: prefixBytes)
+        unsafe children[index] = child
+        unsafe separatorLengths[index] = tail > 0 ? NodeLayout.longSeparator : UInt8(remainder)
         if item > 0 {
-            memmove(heap + place + item, heap + place, used - place)
-            UnsafeMutableRawPointer(heap + place).storeBytes(of: UInt16(tail), as: UInt16.self)
-            if let start = separator.baseAddress { memcpy(heap + place + 2, start + prefixBytes + 8, tail) }
-            header.pointee.heapBytes = UInt32(used + item)
+            unsafe memmove(heap + place + item, heap + place, used - place)
+            unsafe UnsafeMutableRawPointer(heap + place).storeBytes(of: UInt16(tail), as: UInt16.self)
+            if let start = separator.baseAddress {
+                unsafe memcpy(heap + place + 2, start + prefixBytes + 8, tail)
+            }
+            unsafe header.pointee.heapBytes = UInt32(used + item)
         }
         count += 1
         return true
@@ -70,9 +75,9 @@ extension NodePointer {
 
     private func openGap(at index: Int) {
         let moved = count - index
-        memmove(heads + index + 1, heads + index, 8 * moved)
-        memmove(children + index + 1, children + index, 8 * moved)
-        memmove(separatorLengths + index + 1, separatorLengths + index, moved)
+        unsafe memmove(heads + index + 1, heads + index, 8 * moved)
+        unsafe memmove(children + index + 1, children + index, 8 * moved)
+        unsafe memmove(separatorLengths + index + 1, separatorLengths + index, moved)
     }
 
     /// Removes an entry of an inner node. When it was the first, the next one becomes the first and loses its separator.
@@ -80,13 +85,13 @@ extension NodePointer {
         let dropped = index == 0 ? min(1, count - 1) : index
         removeHeapItem(of: dropped)
         let moved = count - index - 1
-        memmove(heads + index, heads + index + 1, 8 * moved)
-        memmove(children + index, children + index + 1, 8 * moved)
-        memmove(separatorLengths + index, separatorLengths + index + 1, moved)
+        unsafe memmove(heads + index, heads + index + 1, 8 * moved)
+        unsafe memmove(children + index, children + index + 1, 8 * moved)
+        unsafe memmove(separatorLengths + index, separatorLengths + index + 1, moved)
         count -= 1
         if index == 0 && count > 0 {
-            heads[0] = 0
-            separatorLengths[0] = 0
+            unsafe heads[0] = 0
+            unsafe separatorLengths[0] = 0
         }
     }
 
@@ -94,9 +99,9 @@ extension NodePointer {
         let place = separatorPlace(index)
         let item = separatorHeapBytes(index, place: place)
         guard item > 0 else { return }
-        let used = Int(header.pointee.heapBytes)
-        memmove(heap + place, heap + place + item, used - place - item)
-        header.pointee.heapBytes = UInt32(used - item)
+        let used = unsafe Int(header.pointee.heapBytes)
+        unsafe memmove(heap + place, heap + place + item, used - place - item)
+        unsafe header.pointee.heapBytes = UInt32(used - item)
     }
 
     /// Fills an inner node (count 0, sizes set) with entries that are known to fit.
@@ -105,30 +110,31 @@ extension NodePointer {
             setEntries(entries, prefix: 0)
             return
         }
-        header.pointee.prefixBytes = UInt16(prefix)
-        for byte in 0..<prefix { heap[byte] = second.separator[byte] }
+        unsafe header.pointee.prefixBytes = UInt16(prefix)
+        for byte in 0..<prefix { unsafe heap[byte] = second.separator[byte] }
         setEntries(entries, prefix: prefix)
     }
 
     private func setEntries(_ entries: ArraySlice<SeparatorEntry>, prefix: Int) {
         var place = prefix
         for (index, entry) in entries.enumerated() {
-            children[index] = entry.child
-            heads[index] = 0
-            separatorLengths[index] = 0
+            unsafe children[index] = entry.child
+            unsafe heads[index] = 0
+            unsafe separatorLengths[index] = 0
             if index == 0 { continue }
-            entry.separator.withUnsafeBytes { bytes in
-                heads[index] = keyHead(bytes, after: prefix)
+            unsafe entry.separator.withUnsafeBytes { bytes in
+                unsafe heads[index] = unsafe keyHead(bytes, after: prefix)
                 let remainder = bytes.count - prefix
-                separatorLengths[index] = remainder > 8 ? NodeLayout.longSeparator : UInt8(remainder)
+                unsafe separatorLengths[index] = remainder > 8 ? NodeLayout.longSeparator : UInt8(remainder)
                 guard remainder > 8, let start = bytes.baseAddress else { return }
-                UnsafeMutableRawPointer(heap + place).storeBytes(of: UInt16(remainder - 8), as: UInt16.self)
-                memcpy(heap + place + 2, start + prefix + 8, remainder - 8)
+                unsafe UnsafeMutableRawPointer(heap + place).storeBytes(
+                    of: UInt16(remainder - 8), as: UInt16.self)
+                unsafe memcpy(heap + place + 2, start + prefix + 8, remainder - 8)
                 place += 2 + remainder - 8
             }
         }
         count = entries.count
-        header.pointee.heapBytes = UInt32(place)
+        unsafe header.pointee.heapBytes = UInt32(place)
     }
 }
 
@@ -144,7 +150,9 @@ struct SeparatorEntry {
 
     /// Bytes that all separators but the first entry's share, as many as a heap may hold.
     static func sharedPrefix(_ entries: ArraySlice<SeparatorEntry>) -> Int {
-        guard entries.count > 2, let first = entries.dropFirst().first, let last = entries.last else { return 0 }
+        guard entries.count > 2, let first = entries.dropFirst().first, let last = entries.last else {
+            return 0
+        }
         var length = 0
         let end = min(first.separator.count, last.separator.count, 0xffff)
         while length < end, first.separator[length] == last.separator[length] { length += 1 }

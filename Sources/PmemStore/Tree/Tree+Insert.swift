@@ -1,4 +1,4 @@
-package import CPmem
+internal import CPmem
 internal import Glibc
 
 extension TreeWriter {
@@ -8,26 +8,28 @@ extension TreeWriter {
         makePathWritable(&tree)
         let leaf = path.leaf
         let index = path.leafIndex
-        let before = leaf.records[index]
-        leaf.records[index] = reference
+        let before = unsafe leaf.records[index]
+        unsafe leaf.records[index] = reference
         storePairs(tree)
         return before
     }
 
     /// Inserts a key that ``NodeSpace/locate(_:root:path:replaced:)`` did not find, at the place it found.
     @inline(__always)
-    package mutating func insert(_ key: KeyBytes, _ reference: UInt64, tree: inout TreeState) throws(StoreError) {
+    package mutating func insert(_ key: KeyBytes, _ reference: UInt64, tree: inout TreeState)
+        throws(StoreError)
+    {
         if tree.root == 0 {
-            makeFirstLeaf(key, reference, tree: &tree)
+            unsafe makeFirstLeaf(key, reference, tree: &tree)
             return
         }
         makePathWritable(&tree)
         let leaf = path.leaf
-        if leaf.comparePrefix(key) != 0 { shortenPrefix(of: leaf, for: key) }
+        if unsafe leaf.comparePrefix(key) != 0 { unsafe shortenPrefix(of: leaf, for: key) }
         if leaf.count < NodeLayout.leafCapacity {
-            leaf.insertEntry(keyHead(key, after: leaf.prefixBytes), reference, at: path.leafIndex)
+            unsafe leaf.insertEntry(keyHead(key, after: leaf.prefixBytes), reference, at: path.leafIndex)
         } else {
-            try splitLeaf(leaf, inserting: key, reference, tree: &tree)
+            try unsafe splitLeaf(leaf, inserting: key, reference, tree: &tree)
         }
         if !tree.isCatalog { tree.pairs += 1 }
         storePairs(tree)
@@ -35,7 +37,7 @@ extension TreeWriter {
 
     private mutating func makeFirstLeaf(_ key: KeyBytes, _ reference: UInt64, tree: inout TreeState) {
         let leaf = makeNode(level: 0, isCatalog: tree.isCatalog)
-        leaf.insertEntry(keyHead(key, after: 0), reference, at: 0)
+        unsafe leaf.insertEntry(keyHead(key, after: 0), reference, at: 0)
         tree.root = NodeReference(leaf).raw
         tree.pairs = tree.isCatalog ? 0 : 1
         storePairs(tree)
@@ -45,8 +47,8 @@ extension TreeWriter {
 
     /// Shortens a leaf's prefix to what it shares with a key. Needs no record: the bytes are in prefix and heads.
     private mutating func shortenPrefix(of leaf: NodePointer, for key: KeyBytes) {
-        leaf.shortenPrefix(to: sharedPrefix(leaf.prefix, key))
-        path.leafIndex = space.position(of: key, in: leaf).index
+        unsafe leaf.shortenPrefix(to: sharedPrefix(leaf.prefix, key))
+        path.leafIndex = unsafe space.position(of: key, in: leaf).index
     }
 
     /// Splits a full leaf and inserts a key in the half where it belongs.
@@ -61,12 +63,12 @@ extension TreeWriter {
         right.takeEntries(of: leaf, from: keep)
         let goesRight = isAppend || index > keep
         let target = goesRight ? right : leaf
-        target.insertEntry(
+        unsafe target.insertEntry(
             keyHead(key, after: target.prefixBytes), reference, at: goesRight ? index - keep : index)
-        let separator = separatorBetween(leaf, right, newKey: key, newReference: reference)
+        let separator = unsafe separatorBetween(leaf, right, newKey: key, newReference: reference)
         if !leaf.isCatalog {
-            lengthenPrefix(of: leaf, newKey: key, newReference: reference)
-            lengthenPrefix(of: right, newKey: key, newReference: reference)
+            unsafe lengthenPrefix(of: leaf, newKey: key, newReference: reference)
+            unsafe lengthenPrefix(of: right, newKey: key, newReference: reference)
         }
         try insertIntoParent(above: path.depth - 1, separator: separator, child: right, tree: &tree)
     }
@@ -74,7 +76,7 @@ extension TreeWriter {
     /// True when every step of the path took the last entry.
     private func isRightmost() -> Bool {
         for level in 0..<(path.depth - 1)
-        where path.steps[level].index != path.steps[level].pointer.count - 1 { return false }
+        where unsafe path.steps[level].index != path.steps[level].pointer.count - 1 { return false }
         return true
     }
 
@@ -82,39 +84,40 @@ extension TreeWriter {
     private func separatorBetween(
         _ left: NodePointer, _ right: NodePointer, newKey: KeyBytes, newReference: UInt64
     ) -> [UInt8] {
-        let last = left.heads[left.count - 1]
-        let first = right.heads[0]
+        let last = unsafe left.heads[left.count - 1]
+        let first = unsafe right.heads[0]
         if last != first {
             let shared = (last ^ first).leadingZeroBitCount / 8
-            var bytes = [UInt8](right.prefix)
+            var bytes = unsafe [UInt8](right.prefix)
             for byte in 0...shared { bytes.append(UInt8(truncatingIfNeeded: first >> UInt64(56 - 8 * byte))) }
             return bytes
         }
-        let leftKey = key(left.records[left.count - 1], newKey, newReference)
-        let rightKey = key(right.records[0], newKey, newReference)
-        let shared = sharedPrefix(leftKey, rightKey)
-        return [UInt8](rightKey[0...shared])
+        let leftKey = unsafe key(left.records[left.count - 1], newKey, newReference)
+        let rightKey = unsafe key(right.records[0], newKey, newReference)
+        let shared = unsafe sharedPrefix(leftKey, rightKey)
+        return unsafe [UInt8](rightKey[0...shared])
     }
 
     /// The key of an entry. The new record may still be on its way to the medium: its key comes from the caller.
     @inline(__always)
     private func key(_ reference: UInt64, _ newKey: KeyBytes, _ newReference: UInt64) -> KeyBytes {
-        reference == newReference ? newKey : space.record(reference).key
+        unsafe reference == newReference ? newKey : space.record(reference).key
     }
 
     /// Takes bytes that all keys of a leaf share out of its heads, once these no longer tell the keys well apart.
     private func lengthenPrefix(of leaf: NodePointer, newKey: KeyBytes, newReference: UInt64) {
-        guard leaf.count > 1, (leaf.heads[0] ^ leaf.heads[leaf.count - 1]).leadingZeroBitCount >= 32
+        guard leaf.count > 1, unsafe (leaf.heads[0] ^ leaf.heads[leaf.count - 1]).leadingZeroBitCount >= 32
         else { return }
-        let first = key(leaf.records[0], newKey, newReference)
-        let last = key(leaf.records[leaf.count - 1], newKey, newReference)
-        let length = sharedPrefix(first, last, limit: NodeLayout.leafPrefixLimit)
+        let first = unsafe key(leaf.records[0], newKey, newReference)
+        let last = unsafe key(leaf.records[leaf.count - 1], newKey, newReference)
+        let length = unsafe sharedPrefix(first, last, limit: NodeLayout.leafPrefixLimit)
         guard length > leaf.prefixBytes else { return }
         for index in 0..<leaf.count {
-            leaf.heads[index] = keyHead(key(leaf.records[index], newKey, newReference), after: length)
+            unsafe leaf.heads[index] = unsafe keyHead(
+                key(leaf.records[index], newKey, newReference), after: length)
         }
-        if let start = first.baseAddress { memcpy(leaf.heap, start, length) }
-        leaf.header.pointee.prefixBytes = UInt16(length)
+        if let start = first.baseAddress { unsafe memcpy(leaf.heap, start, length) }
+        unsafe leaf.header.pointee.prefixBytes = UInt16(length)
     }
 
     // MARK: Inner nodes
@@ -127,10 +130,12 @@ extension TreeWriter {
             growRoot(separator: separator, right: child, tree: &tree)
             return
         }
-        let parent = path.steps[level - 1].pointer
-        let index = path.steps[level - 1].index + 1
+        let parent = unsafe path.steps[level - 1].pointer
+        let index = unsafe path.steps[level - 1].index + 1
         let raw = NodeReference(child).raw
-        let done = separator.withUnsafeBytes { parent.insertSeparatorInPlace($0, child: raw, at: index) }
+        let done = unsafe separator.withUnsafeBytes {
+            unsafe parent.insertSeparatorInPlace($0, child: raw, at: index)
+        }
         if done { return }
         var entries = parent.separatorEntries()
         let isAppend = index == entries.count
@@ -140,7 +145,8 @@ extension TreeWriter {
 
     /// Puts one node, or two where one is not enough, in place of an inner node of the path.
     private mutating func rebuild(
-        _ node: NodePointer, entries: [SeparatorEntry], isAppend: Bool, above level: Int, tree: inout TreeState
+        _ node: NodePointer, entries: [SeparatorEntry], isAppend: Bool, above level: Int,
+        tree: inout TreeState
     ) throws(StoreError) {
         let prefix = SeparatorEntry.sharedPrefix(entries[...])
         let bytes = SeparatorEntry.nodeBytes(entries[...], prefix: prefix)
@@ -167,7 +173,7 @@ extension TreeWriter {
     }
 
     private mutating func growRoot(separator: [UInt8], right: NodePointer, tree: inout TreeState) {
-        let left = path.steps[0].pointer
+        let left = unsafe path.steps[0].pointer
         let root = makeNode(level: left.level + 1, isCatalog: tree.isCatalog)
         let entries = [
             SeparatorEntry(separator: [], child: NodeReference(left).raw),
@@ -194,20 +200,20 @@ extension NodePointer {
     @inline(__always)
     func insertEntry(_ head: UInt64, _ reference: UInt64, at index: Int) {
         let moved = count - index
-        memmove(heads + index + 1, heads + index, 8 * moved)
-        memmove(records + index + 1, records + index, 8 * moved)
-        heads[index] = head
-        records[index] = reference
+        unsafe memmove(heads + index + 1, heads + index, 8 * moved)
+        unsafe memmove(records + index + 1, records + index, 8 * moved)
+        unsafe heads[index] = head
+        unsafe records[index] = reference
         count += 1
     }
 
     /// Moves the entries from `first` on into an empty leaf, which gets the same prefix.
     func takeEntries(of other: NodePointer, from first: Int) {
         let moved = other.count - first
-        header.pointee.prefixBytes = other.header.pointee.prefixBytes
-        memcpy(heap, other.heap, other.prefixBytes)
-        memcpy(heads, other.heads + first, 8 * moved)
-        memcpy(records, other.records + first, 8 * moved)
+        unsafe header.pointee.prefixBytes = unsafe other.header.pointee.prefixBytes
+        unsafe memcpy(heap, other.heap, other.prefixBytes)
+        unsafe memcpy(heads, other.heads + first, 8 * moved)
+        unsafe memcpy(records, other.records + first, 8 * moved)
         count = moved
         other.count = first
     }
@@ -218,11 +224,11 @@ extension NodePointer {
         if freed <= 0 { return }
         var bytes: UInt64 = 0
         for index in 0..<min(freed, 8) {
-            bytes |= UInt64(heap[length + index]) << UInt64(56 - 8 * index)
+            unsafe bytes |= UInt64(heap[length + index]) << UInt64(56 - 8 * index)
         }
         for index in 0..<count {
-            heads[index] = freed >= 8 ? bytes : bytes | heads[index] >> UInt64(8 * freed)
+            unsafe heads[index] = unsafe freed >= 8 ? bytes : bytes | heads[index] >> UInt64(8 * freed)
         }
-        header.pointee.prefixBytes = UInt16(length)
+        unsafe header.pointee.prefixBytes = UInt16(length)
     }
 }

@@ -1,4 +1,4 @@
-package import CPmem
+internal import CPmem
 internal import Glibc
 
 /// Checks the numbered invariants of Tree.swift on a whole tree. O(pairs); for tests and `check`.
@@ -23,8 +23,8 @@ package struct TreeCheck<M: Medium> {
         let root = try space.node(tree.reference)
         checkInvariant7(root)
         try visit(tree.reference, level: root.level, low: nil, high: nil)
-        if !tree.isCatalog, root.header.pointee.pairs != pairs {
-            fail(8, "root says \(root.header.pointee.pairs) pairs, counted \(pairs)")
+        if !tree.isCatalog, unsafe root.header.pointee.pairs != pairs {
+            fail(8, unsafe "root says \(root.header.pointee.pairs) pairs, counted \(pairs)")
         }
     }
 
@@ -36,12 +36,12 @@ package struct TreeCheck<M: Medium> {
         _ reference: NodeReference, level: Int, low: [UInt8]?, high: [UInt8]?
     ) throws(StoreError) {
         let node = try space.node(reference)
-        if node.header.pointee.stamp == 0 {
+        if unsafe node.header.pointee.stamp == 0 {
             nodesOnMedium.append((reference.offset, node.byteCount))
         }
         if node.level != level { fail(6, "node of level \(node.level) where \(level) belongs") }
         if node.count == 0 { fail(7, "empty node") }
-        for index in 1..<max(node.count, 1) where node.heads[index] < node.heads[index - 1] {
+        for index in 1..<max(node.count, 1) where unsafe node.heads[index] < node.heads[index - 1] {
             fail(2, "head \(index) descends at level \(node.level)")
         }
         if node.isLeaf {
@@ -51,24 +51,32 @@ package struct TreeCheck<M: Medium> {
         for index in 0..<node.count {
             let own = index == 0 ? low : node.separator(index)
             let next = index + 1 < node.count ? node.separator(index + 1) : high
-            if let own, let next, !own.lexicographicallyPrecedes(next) { fail(3, "separators do not ascend") }
-            try visit(
+            if let own, let next, !precedes(own, next) { fail(3, "separators do not ascend") }
+            unsafe try visit(
                 NodeReference(raw: cpm_load8(node.children + index)), level: level - 1, low: own, high: next)
         }
     }
 
     private mutating func checkLeaf(_ leaf: NodePointer, low: [UInt8]?, high: [UInt8]?) {
         for index in 0..<leaf.count {
-            let key = [UInt8](space.record(leaf.records[index]).key)
-            if let previousKey, !previousKey.lexicographicallyPrecedes(key) { fail(2, "keys do not ascend") }
-            if let low, key.lexicographicallyPrecedes(low) { fail(3, "key below its separator") }
-            if let high, !key.lexicographicallyPrecedes(high) { fail(3, "key at or above the next separator") }
-            if !key.starts(with: leaf.prefix) { fail(4, "key without the leaf's prefix") }
-            let head = key.withUnsafeBytes { keyHead($0, after: leaf.prefixBytes) }
-            if head != leaf.heads[index] { fail(5, "head differs from the key") }
+            let key = unsafe [UInt8](space.record(leaf.records[index]).key)
+            if let previousKey, !precedes(previousKey, key) { fail(2, "keys do not ascend") }
+            if let low, precedes(key, low) { fail(3, "key below its separator") }
+            if let high, !precedes(key, high) { fail(3, "key at or above the next separator") }
+            if unsafe key.withUnsafeBytes({ unsafe leaf.comparePrefix($0) }) != 0 {
+                fail(4, "key without the leaf's prefix")
+            }
+            let head = unsafe key.withUnsafeBytes { unsafe keyHead($0, after: leaf.prefixBytes) }
+            if unsafe head != leaf.heads[index] { fail(5, "head differs from the key") }
             previousKey = key
             pairs += 1
-            records.append(leaf.records[index])
+            unsafe records.append(leaf.records[index])
+        }
+    }
+
+    private func precedes(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+        unsafe left.withUnsafeBytes { left in
+            unsafe right.withUnsafeBytes { unsafe compareKeys(left, $0) < 0 }
         }
     }
 

@@ -1,4 +1,4 @@
-package import CPmem
+internal import CPmem
 internal import Glibc
 
 extension TreeWriter {
@@ -21,13 +21,13 @@ extension TreeWriter {
 
     /// Drops the node at a level of the path, and its parent too where that becomes empty.
     private mutating func removeFromParent(of level: Int, tree: inout TreeState) {
-        drop(path.steps[level].pointer)
+        unsafe drop(path.steps[level].pointer)
         if level == 0 {
             tree.root = 0
             return
         }
-        let parent = path.steps[level - 1].pointer
-        parent.removeSeparator(at: path.steps[level - 1].index)
+        let parent = unsafe path.steps[level - 1].pointer
+        unsafe parent.removeSeparator(at: path.steps[level - 1].index)
         if parent.count == 0 { removeFromParent(of: level - 1, tree: &tree) }
     }
 
@@ -36,7 +36,7 @@ extension TreeWriter {
         while tree.root != 0 {
             let root = Self.node(tree.root)
             if root.isLeaf || root.count > 1 { return }
-            let child = writable(try space.node(NodeReference(raw: cpm_load8(root.children))))
+            let child = unsafe writable(try space.node(NodeReference(raw: cpm_load8(root.children))))
             drop(root)
             tree.root = NodeReference(child).raw
         }
@@ -49,9 +49,9 @@ extension TreeWriter {
         guard let pair = try neighbour(at: level, limit: NodeLayout.leafCapacity * 3 / 4) else { return }
         let leaf = path.leaf
         let other = pool.allocate(NodeLayout.byteCount)
-        memcpy(other.address, pair.node.address, NodeLayout.byteCount)
+        unsafe memcpy(other.address, pair.node.address, NodeLayout.byteCount)
         defer { pool.release(other) }
-        let shared = sharedPrefix(leaf.prefix, other.prefix)
+        let shared = unsafe sharedPrefix(leaf.prefix, other.prefix)
         leaf.shortenPrefix(to: shared)
         other.shortenPrefix(to: shared)
         leaf.join(other, before: pair.isLeft)
@@ -61,10 +61,10 @@ extension TreeWriter {
 
     /// Joins a sparse inner node with a neighbour; the separator between the two moves down.
     private mutating func mergeInner(at level: Int, tree: inout TreeState) throws(StoreError) {
-        if level <= 0 || path.steps[level].pointer.count >= NodeLayout.innerCapacity / 4 { return }
+        if unsafe level <= 0 || path.steps[level].pointer.count >= NodeLayout.innerCapacity / 4 { return }
         guard let pair = try neighbour(at: level, limit: NodeLayout.innerCapacity * 3 / 4) else { return }
-        let parent = path.steps[level - 1]
-        let node = path.steps[level].pointer
+        let parent = unsafe path.steps[level - 1]
+        let node = unsafe path.steps[level].pointer
         var left = pair.isLeft ? pair.node.separatorEntries() : node.separatorEntries()
         var right = pair.isLeft ? node.separatorEntries() : pair.node.separatorEntries()
         right[0].separator = parent.pointer.separator(pair.isLeft ? parent.index : parent.index + 1)
@@ -85,11 +85,11 @@ extension TreeWriter {
     /// The right neighbour, else the left one, when it and the node at `level` have at most `limit` entries together.
     private func neighbour(at level: Int, limit: Int) throws(StoreError) -> Neighbour? {
         if level == 0 { return nil }
-        let parent = path.steps[level - 1]
-        let own = path.steps[level].pointer.count
+        let parent = unsafe path.steps[level - 1]
+        let own = unsafe path.steps[level].pointer.count
         for (index, isLeft) in [(parent.index + 1, false), (parent.index - 1, true)] {
             guard index >= 0, index < parent.pointer.count else { continue }
-            let child = NodeReference(raw: cpm_load8(parent.pointer.children + index))
+            let child = unsafe NodeReference(raw: cpm_load8(parent.pointer.children + index))
             let node = try space.node(child)
             if node.count + own <= limit { return Neighbour(node: node, isLeft: isLeft) }
         }
@@ -99,11 +99,11 @@ extension TreeWriter {
     /// The path's node has taken a neighbour's entries: takes the neighbour out of the parent.
     private mutating func absorbed(_ pair: Neighbour, above level: Int, tree: inout TreeState) {
         drop(pair.node)
-        let parent = path.steps[level - 1]
+        let parent = unsafe path.steps[level - 1]
         if pair.isLeft {
-            parent.pointer.children[parent.index - 1] = parent.pointer.children[parent.index]
+            unsafe parent.pointer.children[parent.index - 1] = unsafe parent.pointer.children[parent.index]
             parent.pointer.removeSeparator(at: parent.index)
-            path.steps[level - 1].index -= 1
+            unsafe path.steps[level - 1].index -= 1
         } else {
             parent.pointer.removeSeparator(at: parent.index + 1)
         }
@@ -114,10 +114,10 @@ extension NodePointer {
     /// Takes an entry out of a leaf.
     @inline(__always)
     func removeEntry(at index: Int) -> UInt64 {
-        let reference = records[index]
+        let reference = unsafe records[index]
         let moved = count - index - 1
-        memmove(heads + index, heads + index + 1, 8 * moved)
-        memmove(records + index, records + index + 1, 8 * moved)
+        unsafe memmove(heads + index, heads + index + 1, 8 * moved)
+        unsafe memmove(records + index, records + index + 1, 8 * moved)
         count -= 1
         return reference
     }
@@ -127,11 +127,11 @@ extension NodePointer {
         let added = other.count
         let at = isBefore ? 0 : count
         if isBefore {
-            memmove(heads + added, heads, 8 * count)
-            memmove(records + added, records, 8 * count)
+            unsafe memmove(heads + added, heads, 8 * count)
+            unsafe memmove(records + added, records, 8 * count)
         }
-        memcpy(heads + at, other.heads, 8 * added)
-        memcpy(records + at, other.records, 8 * added)
+        unsafe memcpy(heads + at, other.heads, 8 * added)
+        unsafe memcpy(records + at, other.records, 8 * added)
         count += added
     }
 }

@@ -1,4 +1,4 @@
-package import CPmem
+internal import CPmem
 internal import Glibc
 
 /// Position of a key in a leaf: where it is, or where it would go.
@@ -11,23 +11,39 @@ extension NodePointer {
     /// Fetches the lines that a search in this node reads, all at once instead of one miss after the other.
     @inline(__always)
     package func prefetchHeads() {
-        cpm_prefetch(address)
-        cpm_prefetch(address + 64)
-        cpm_prefetch(address + 128)
-        cpm_prefetch(address + 192)
-        cpm_prefetch(address + 256)
-        cpm_prefetch(address + 320)
-        cpm_prefetch(address + 384)
-        cpm_prefetch(address + 448)
+        unsafe cpm_prefetch(address)
+        unsafe cpm_prefetch(address + 64)
+        unsafe cpm_prefetch(address + 128)
+        unsafe cpm_prefetch(address + 192)
+        unsafe cpm_prefetch(address + 256)
+        unsafe cpm_prefetch(address + 320)
+        unsafe cpm_prefetch(address + 384)
+        unsafe cpm_prefetch(address + 448)
+    }
+
+    /// The first 8 bytes of the heap; there are never fewer.
+    @inline(__always)
+    private var heapWord: UInt64 { unsafe UnsafeRawPointer(heap).loadUnaligned(as: UInt64.self) }
+
+    /// The lines behind the heads, for whoever is going to copy the node.
+    @inline(__always)
+    package func prefetchRest() {
+        for line in 8..<16 { unsafe cpm_prefetch(address + 64 * line) }
     }
 
     /// Orders a key against the node's prefix: 0 when the key starts with it.
     @inline(__always)
     func comparePrefix(_ key: KeyBytes) -> Int {
         let length = prefixBytes
+        if length <= 8, key.count >= 8, let start = key.baseAddress {
+            let unused = UInt64(64 - 8 * length)
+            let difference = unsafe (start.loadUnaligned(as: UInt64.self) ^ heapWord).byteSwapped >> unused
+            if difference == 0 { return 0 }
+            return unsafe memcmp(start, heap, length) < 0 ? -1 : 1
+        }
         let shared = min(length, key.count)
         if shared > 0, let start = key.baseAddress {
-            let order = memcmp(start, heap, shared)
+            let order = unsafe memcmp(start, heap, shared)
             if order != 0 { return Int(order) }
         }
         return key.count < length ? -1 : 0
@@ -36,15 +52,15 @@ extension NodePointer {
     /// Number of heads below `head` among `count` heads from `first`.
     @inline(__always)
     func lowerBound(_ head: UInt64, from first: Int, count: Int) -> Int {
-        var base = heads + first
+        var base = unsafe heads + first
         var left = count
         while left > 1 {
             let half = left >> 1
-            base = base[half - 1] < head ? base + half : base
+            unsafe base = unsafe base[half - 1] < head ? base + half : base
             left -= half
         }
-        let index = base - (heads + first)
-        return left == 1 && base.pointee < head ? index + 1 : index
+        let index = unsafe base - (heads + first)
+        return unsafe left == 1 && base.pointee < head ? index + 1 : index
     }
 
     /// The entry of an inner node below which a key belongs.
@@ -53,14 +69,14 @@ extension NodePointer {
         let last = count - 1
         let prefix = prefixBytes
         if prefix != 0 {
-            let order = comparePrefix(key)
+            let order = unsafe comparePrefix(key)
             if order < 0 { return 0 }
             if order > 0 { return last }
         }
-        let head = keyHead(key, after: prefix)
+        let head = unsafe keyHead(key, after: prefix)
         let index = lowerBound(head, from: 1, count: last)
-        if index == last || heads[index + 1] != head { return index }
-        return lastTied(index + 1, head: head, key: key)
+        if unsafe index == last || heads[index + 1] != head { return index }
+        return unsafe lastTied(index + 1, head: head, key: key)
     }
 
     /// Among separators from `first` that share the key's head, the last that is not greater than the key.
@@ -68,8 +84,8 @@ extension NodePointer {
     private func lastTied(_ first: Int, head: UInt64, key: KeyBytes) -> Int {
         var index = first
         var place = separatorPlace(first)
-        while index < count, heads[index] == head {
-            if !isNotGreater(index, place: place, key: key) { break }
+        while index < count, unsafe heads[index] == head {
+            if unsafe !isNotGreater(index, place: place, key: key) { break }
             place += separatorHeapBytes(index, place: place)
             index += 1
         }
@@ -79,12 +95,12 @@ extension NodePointer {
     /// True when separator `index`, whose head equals the key's, is not greater than the key.
     private func isNotGreater(_ index: Int, place: Int, key: KeyBytes) -> Bool {
         let rest = key.count - prefixBytes
-        let length = Int(separatorLengths[index])
+        let length = unsafe Int(separatorLengths[index])
         if length <= 8 { return rest >= length }
         if rest < 8 { return false }
-        let tail = separatorTail(index, place: place)
-        let keyTail = KeyBytes(rebasing: key[(prefixBytes + 8)...])
-        return compareKeys(keyTail, tail) >= 0
+        let tail = unsafe separatorTail(index, place: place)
+        let keyTail = unsafe KeyBytes(rebasing: key[(prefixBytes + 8)...])
+        return unsafe compareKeys(keyTail, tail) >= 0
     }
 }
 
@@ -95,20 +111,21 @@ extension NodeSpace {
         let count = leaf.count
         let prefix = leaf.prefixBytes
         if prefix != 0 {
-            let order = leaf.comparePrefix(key)
+            let order = unsafe leaf.comparePrefix(key)
             if order != 0 { return LeafPosition(index: order < 0 ? 0 : count, isFound: false) }
         }
-        let head = keyHead(key, after: prefix)
+        let head = unsafe keyHead(key, after: prefix)
         let index = leaf.lowerBound(head, from: 0, count: count)
-        if index == count || leaf.heads[index] != head {
+        if unsafe index == count || leaf.heads[index] != head {
             return LeafPosition(index: index, isFound: false)
         }
         if leaf.isCatalog { return LeafPosition(index: index, isFound: true) }
-        if index + 1 == count || leaf.heads[index + 1] != head {
-            let order = compareKeys(record(leaf.records[index]).key, key)
+        if unsafe index + 1 == count || leaf.heads[index + 1] != head {
+            let order = unsafe compareKeys(
+                record(leaf.records[index]).key, key, from: min(prefix + 8, key.count))
             return LeafPosition(index: order < 0 ? index + 1 : index, isFound: order == 0)
         }
-        return positionAmongTies(of: key, head: head, in: leaf, from: index)
+        return unsafe positionAmongTies(of: key, head: head, in: leaf, from: index)
     }
 
     /// Several keys share the head: a binary search that reads the records.
@@ -118,10 +135,10 @@ extension NodeSpace {
     ) -> LeafPosition {
         var low = first
         var high = first
-        while high < leaf.count, leaf.heads[high] == head { high += 1 }
+        while high < leaf.count, unsafe leaf.heads[high] == head { high += 1 }
         while low < high {
             let middle = (low + high) >> 1
-            let order = compareKeys(record(leaf.records[middle]).key, key)
+            let order = unsafe compareKeys(record(leaf.records[middle]).key, key)
             if order == 0 { return LeafPosition(index: middle, isFound: true) }
             if order < 0 { low = middle + 1 } else { high = middle }
         }
@@ -134,7 +151,7 @@ extension NodeSpace {
         if root.isNone { return nil }
         var node = try self.node(root)
         while !node.isLeaf {
-            let child = NodeReference(raw: cpm_load8(node.children + node.childIndex(key)))
+            let child = unsafe NodeReference(raw: cpm_load8(node.children + node.childIndex(key)))
             node = try self.node(child)
             node.prefetchHeads()
         }
@@ -144,9 +161,9 @@ extension NodeSpace {
     /// The reference that a key has in a tree; 0 when it is not there.
     @inline(__always)
     package func lookup(_ key: KeyBytes, root: NodeReference) throws(StoreError) -> UInt64 {
-        guard let leaf = try leaf(for: key, root: root) else { return 0 }
-        let position = position(of: key, in: leaf)
-        return position.isFound ? leaf.records[position.index] : 0
+        guard let leaf = try unsafe leaf(for: key, root: root) else { return 0 }
+        let position = unsafe position(of: key, in: leaf)
+        return unsafe position.isFound ? leaf.records[position.index] : 0
     }
 
     /// Descends to a key and remembers the way. True when the key is there.
@@ -161,28 +178,60 @@ extension NodeSpace {
         if root.isNone { return false }
         var node = try self.node(root)
         while !node.isLeaf {
-            let index = node.childIndex(key)
+            let index = unsafe node.childIndex(key)
             path.push(node, index)
-            node = try self.node(NodeReference(raw: cpm_load8(node.children + index)))
+            node = try unsafe self.node(NodeReference(raw: cpm_load8(node.children + index)))
             node.prefetchHeads()
         }
         if replaced != 0 {
-            let index = indexOfRecord(replaced, key: key, in: node)
+            let index = unsafe indexOfRecord(replaced, key: key, in: node)
             path.push(node, max(index, 0))
             return index >= 0
         }
-        let position = position(of: key, in: node)
+        let position = unsafe position(of: key, in: node)
         path.push(node, position.index)
+        return position.isFound
+    }
+
+    /// The first half of ``locate(_:root:path:replaced:)``: finds the leaf, and fetches what the second half and a copy of
+    /// the leaf will read, so that the caller can do something else meanwhile.
+    @inline(__always)
+    package func approach(_ key: KeyBytes, root: NodeReference, path: inout Path) throws(StoreError) {
+        path.depth = 0
+        if root.isNone { return }
+        var node = try self.node(root)
+        while !node.isLeaf {
+            let index = unsafe node.childIndex(key)
+            path.push(node, index)
+            node = try unsafe self.node(NodeReference(raw: cpm_load8(node.children + index)))
+            node.prefetchHeads()
+            if node.isLeaf { node.prefetchRest() }
+        }
+        path.push(node, 0)
+        let head = unsafe keyHead(key, after: node.prefixBytes)
+        let index = node.lowerBound(head, from: 0, count: node.count)
+        if index < node.count, unsafe node.heads[index] == head {
+            let address = unsafe medium.base + Int(RecordReference(raw: node.records[index]).offset)
+            unsafe cpm_prefetch(address)
+        }
+    }
+
+    /// The second half: where in the leaf that was approached the key is, or goes.
+    @inline(__always)
+    package func settle(_ key: KeyBytes, path: inout Path) -> Bool {
+        if path.depth == 0 { return false }
+        let position = unsafe position(of: key, in: path.leaf)
+        path.leafIndex = position.index
         return position.isFound
     }
 
     /// The entry that names the record at an offset, among those whose head is the key's; -1 when there is none.
     private func indexOfRecord(_ offset: UInt64, key: KeyBytes, in leaf: NodePointer) -> Int {
-        guard leaf.comparePrefix(key) == 0 else { return -1 }
-        let head = keyHead(key, after: leaf.prefixBytes)
+        guard unsafe leaf.comparePrefix(key) == 0 else { return -1 }
+        let head = unsafe keyHead(key, after: leaf.prefixBytes)
         var index = leaf.lowerBound(head, from: 0, count: leaf.count)
-        while index < leaf.count, leaf.heads[index] == head {
-            if RecordReference(raw: leaf.records[index]).offset == offset { return index }
+        while index < leaf.count, unsafe leaf.heads[index] == head {
+            if unsafe RecordReference(raw: leaf.records[index]).offset == offset { return index }
             index += 1
         }
         return -1

@@ -1,4 +1,4 @@
-package import CPmem
+internal import CPmem
 internal import Glibc
 
 // The copy-on-write B+tree of one table, and of the catalog. Ordinary memory code: no flush and no fence here.
@@ -21,31 +21,31 @@ package struct PathStep: BitwiseCopyable {
 
     @inline(__always)
     package var pointer: NodePointer {
-        NodePointer(UnsafeMutableRawPointer(bitPattern: node).unsafelyUnwrapped)
+        unsafe NodePointer(UnsafeMutableRawPointer(bitPattern: node).unsafelyUnwrapped)
     }
 }
 
 /// The way from a root to a leaf entry. `depth` steps; the last one is in the leaf.
-package struct Path {
+@safe package struct Path {
     package let steps: UnsafeMutablePointer<PathStep>
     package var depth = 0
 
-    package init() { steps = .allocate(capacity: NodeLayout.depthLimit + 1) }
+    package init() { unsafe steps = .allocate(capacity: NodeLayout.depthLimit + 1) }
 
-    package func deallocate() { steps.deallocate() }
+    package func deallocate() { unsafe steps.deallocate() }
 
     @inline(__always)
     package mutating func push(_ node: NodePointer, _ index: Int) {
         precondition(depth <= NodeLayout.depthLimit, "tree deeper than a tree can be")
-        steps[depth] = PathStep(node: UInt(bitPattern: node.address), index: index)
+        unsafe steps[depth] = unsafe PathStep(node: UInt(bitPattern: node.address), index: index)
         depth += 1
     }
     @inline(__always)
-    package var leaf: NodePointer { steps[depth - 1].pointer }
+    package var leaf: NodePointer { unsafe steps[depth - 1].pointer }
     @inline(__always)
     package var leafIndex: Int {
-        get { steps[depth - 1].index }
-        nonmutating set { steps[depth - 1].index = newValue }
+        get { unsafe steps[depth - 1].index }
+        nonmutating set { unsafe steps[depth - 1].index = newValue }
     }
 }
 

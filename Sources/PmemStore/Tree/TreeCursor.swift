@@ -1,4 +1,4 @@
-package import CPmem
+internal import CPmem
 internal import Glibc
 
 /// A place between the pairs of one tree, for moving in both directions. Borrow it from a transaction.
@@ -22,11 +22,11 @@ package struct TreeCursor<M: Medium> {
 
     /// The reference of the entry that the cursor stands on.
     @inline(__always)
-    package var reference: UInt64 { path.leaf.records[path.leafIndex] }
+    package var reference: UInt64 { unsafe path.leaf.records[path.leafIndex] }
 
     /// Stands on the first entry whose key is not less than `key`; invalid when there is none.
     package mutating func seek(atOrAfter key: KeyBytes) throws(StoreError) {
-        _ = try space.locate(key, root: root, path: &path)
+        _ = try unsafe space.locate(key, root: root, path: &path)
         if path.depth > 0, path.leafIndex == path.leaf.count {
             path.leafIndex -= 1
             try next()
@@ -35,7 +35,7 @@ package struct TreeCursor<M: Medium> {
 
     /// Stands on the last entry whose key is less than `key`; invalid when there is none.
     package mutating func seek(before key: KeyBytes) throws(StoreError) {
-        _ = try space.locate(key, root: root, path: &path)
+        _ = try unsafe space.locate(key, root: root, path: &path)
         if path.depth > 0 { try previous() }
     }
 
@@ -82,31 +82,31 @@ package struct TreeCursor<M: Medium> {
     private func prefetchAhead(of index: Int) {
         let leaf = path.leaf
         let later = index + Self.ahead
-        if later < leaf.count { prefetchRecord(leaf.records[later]) }
+        if later < leaf.count { unsafe prefetchRecord(leaf.records[later]) }
     }
 
     @inline(__always)
     private func prefetchBehind(of index: Int) {
-        if index >= Self.ahead { prefetchRecord(path.leaf.records[index - Self.ahead]) }
+        if index >= Self.ahead { unsafe prefetchRecord(path.leaf.records[index - Self.ahead]) }
     }
 
     @inline(__always)
     private func prefetchRecord(_ reference: UInt64) {
-        let address = space.medium.base + Int(RecordReference(raw: reference).offset)
-        cpm_prefetch(address)
-        cpm_prefetch(address + 64)
+        let address = unsafe space.medium.base + Int(RecordReference(raw: reference).offset)
+        unsafe cpm_prefetch(address)
+        unsafe cpm_prefetch(address + 64)
     }
 
     @inline(never)
     private mutating func leaveLeaf(forward: Bool) throws(StoreError) {
         var level = path.depth - 2
         while level >= 0 {
-            let step = path.steps[level]
+            let step = unsafe path.steps[level]
             let index = forward ? step.index + 1 : step.index - 1
             if index >= 0, index < step.pointer.count {
-                path.steps[level].index = index
+                unsafe path.steps[level].index = index
                 path.depth = level + 1
-                let child = NodeReference(raw: cpm_load8(step.pointer.children + index))
+                let child = unsafe NodeReference(raw: cpm_load8(step.pointer.children + index))
                 try descend(child, toLast: !forward)
                 return
             }
@@ -120,7 +120,7 @@ package struct TreeCursor<M: Medium> {
         while !node.isLeaf {
             let index = toLast ? node.count - 1 : 0
             path.push(node, index)
-            node = try space.node(NodeReference(raw: cpm_load8(node.children + index)))
+            node = try unsafe space.node(NodeReference(raw: cpm_load8(node.children + index)))
         }
         path.push(node, toLast ? node.count - 1 : 0)
         prefetchLeafStart(node, toLast: toLast)
@@ -131,26 +131,26 @@ package struct TreeCursor<M: Medium> {
     private func prefetchLeafStart(_ leaf: NodePointer, toLast: Bool) {
         if toLast {
             for index in stride(from: leaf.count - 1, through: max(0, leaf.count - Self.ahead), by: -1) {
-                prefetchRecord(leaf.records[index])
+                unsafe prefetchRecord(leaf.records[index])
             }
         } else {
-            for index in 0..<min(leaf.count, Self.ahead) { prefetchRecord(leaf.records[index]) }
+            for index in 0..<min(leaf.count, Self.ahead) { unsafe prefetchRecord(leaf.records[index]) }
         }
     }
 
     /// The leaf that comes after this one.
     private func prefetchSibling(toLast: Bool) {
         guard path.depth > 1 else { return }
-        let parent = path.steps[path.depth - 2]
+        let parent = unsafe path.steps[path.depth - 2]
         let index = toLast ? parent.index - 1 : parent.index + 1
         guard index >= 0, index < parent.pointer.count else { return }
-        let child = NodeReference(raw: cpm_load8(parent.pointer.children + index))
+        let child = unsafe NodeReference(raw: cpm_load8(parent.pointer.children + index))
         if child.isResident {
-            let address = NodePointer(resident: child).address
-            for line in 0..<16 { cpm_prefetch(address + 64 * line) }
+            let address = unsafe NodePointer(resident: child).address
+            for line in 0..<16 { unsafe cpm_prefetch(address + 64 * line) }
         } else {
-            let address = space.medium.base + Int(child.offset)
-            for line in 0..<16 { cpm_prefetch(address + 64 * line) }
+            let address = unsafe space.medium.base + Int(child.offset)
+            for line in 0..<16 { unsafe cpm_prefetch(address + 64 * line) }
         }
     }
 }

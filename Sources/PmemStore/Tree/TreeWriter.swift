@@ -1,51 +1,5 @@
-package import CPmem
+internal import CPmem
 internal import Glibc
-
-/// A growing list of words, without reference counts or checks on the hot path.
-package struct WordList {
-    package private(set) var start: UnsafeMutablePointer<UInt64>
-    package private(set) var count = 0
-    private var capacity: Int
-
-    package init(capacity: Int = 64) {
-        start = .allocate(capacity: capacity)
-        self.capacity = capacity
-    }
-
-    package func deallocate() { start.deallocate() }
-
-    @inline(__always)
-    package mutating func append(_ word: UInt64) {
-        if count == capacity { grow() }
-        start[count] = word
-        count &+= 1
-    }
-
-    @inline(__always)
-    package subscript(_ index: Int) -> UInt64 {
-        get { start[index] }
-        set { start[index] = newValue }
-    }
-
-    @inline(__always)
-    package mutating func truncate(to newCount: Int) { count = newCount }
-
-    /// Takes the last occurrence of a word out. O(count).
-    package mutating func remove(_ word: UInt64) {
-        guard let index = (0..<count).last(where: { start[$0] == word }) else { return }
-        (start + index).update(from: start + index + 1, count: count - index - 1)
-        count -= 1
-    }
-
-    @inline(never)
-    private mutating func grow() {
-        let larger = UnsafeMutablePointer<UInt64>.allocate(capacity: capacity * 2)
-        larger.update(from: start, count: count)
-        start.deallocate()
-        start = larger
-        capacity *= 2
-    }
-}
 
 /// Copies nodes before they are changed, and remembers which copies were made and which nodes they replace.
 ///
@@ -93,20 +47,23 @@ package struct TreeWriter<M: Medium>: ~Copyable {
     }
 
     @inline(__always)
-    package static func node(_ word: UInt64) -> NodePointer { NodePointer(resident: NodeReference(raw: word)) }
+    package static func node(_ word: UInt64) -> NodePointer {
+        NodePointer(resident: NodeReference(raw: word))
+    }
 
     // MARK: Copies
 
     /// A new node of the open transaction, header set, without entries.
     @inline(__always)
-    mutating func makeNode(level: Int, isCatalog: Bool, byteCount: Int = NodeLayout.byteCount) -> NodePointer {
+    mutating func makeNode(level: Int, isCatalog: Bool, byteCount: Int = NodeLayout.byteCount) -> NodePointer
+    {
         let node = pool.allocate(byteCount)
-        memset(node.address, 0, byteCount)
-        node.header.pointee.magic = UInt16(CPM_NODE_MAGIC)
-        node.header.pointee.level = UInt8(level)
-        node.header.pointee.flags = isCatalog ? UInt8(CPM_NODE_CATALOG) : 0
-        node.header.pointee.lines = UInt16(byteCount >> 6)
-        node.header.pointee.stamp = stamp
+        unsafe memset(node.address, 0, byteCount)
+        unsafe node.header.pointee.magic = UInt16(CPM_NODE_MAGIC)
+        unsafe node.header.pointee.level = UInt8(level)
+        unsafe node.header.pointee.flags = isCatalog ? UInt8(CPM_NODE_CATALOG) : 0
+        unsafe node.header.pointee.lines = UInt16(byteCount >> 6)
+        unsafe node.header.pointee.stamp = stamp
         created.append(NodeReference(node).raw)
         return node
     }
@@ -114,13 +71,17 @@ package struct TreeWriter<M: Medium>: ~Copyable {
     /// The node itself when it may change in place, else a copy that may.
     @inline(__always)
     mutating func writable(_ node: NodePointer) -> NodePointer {
-        if node.header.pointee.stamp == stamp { return node }
+        if unsafe node.header.pointee.stamp == stamp { return node }
         let bytes = node.byteCount
         let copy = pool.allocate(bytes)
-        memcpy(copy.address, node.address, bytes)
-        copy.header.pointee.stamp = stamp
-        copy.header.pointee.place = 0
-        copy.header.pointee.born = 0
+        if node.isLeaf, node.count <= NodeLayout.leafCapacity / 4 {
+            copy.copyLeaf(node)
+        } else {
+            unsafe memcpy(copy.address, node.address, bytes)
+        }
+        unsafe copy.header.pointee.stamp = stamp
+        unsafe copy.header.pointee.place = 0
+        unsafe copy.header.pointee.born = 0
         created.append(NodeReference(copy).raw)
         replaced.append(reference(of: node))
         return copy
@@ -128,8 +89,8 @@ package struct TreeWriter<M: Medium>: ~Copyable {
 
     /// A node is no longer part of the tree.
     mutating func drop(_ node: NodePointer) {
-        if node.header.pointee.stamp == stamp {
-            node.header.pointee.flags |= NodeLayout.droppedFlag
+        if unsafe node.header.pointee.stamp == stamp {
+            unsafe node.header.pointee.flags |= NodeLayout.droppedFlag
         } else {
             replaced.append(reference(of: node))
         }
@@ -138,20 +99,20 @@ package struct TreeWriter<M: Medium>: ~Copyable {
     /// The reference under which a node can be retired: its address, or its place for a node read in place.
     @inline(__always)
     private func reference(of node: NodePointer) -> UInt64 {
-        let fields = node.header
-        if fields.pointee.stamp != 0 { return NodeReference(node).raw }
-        return NodeReference(offset: fields.pointee.place, checksum: fields.pointee.checksum).raw
+        let fields = unsafe node.header
+        if unsafe fields.pointee.stamp != 0 { return NodeReference(node).raw }
+        return unsafe NodeReference(offset: fields.pointee.place, checksum: fields.pointee.checksum).raw
     }
 
     /// Makes every node of the path writable, from the root down.
     @inline(__always)
     mutating func makePathWritable(_ tree: inout TreeState) {
-        let steps = path.steps
+        let steps = unsafe path.steps
         for level in 0..<path.depth {
-            let node = steps[level].pointer
+            let node = unsafe steps[level].pointer
             let copy = writable(node)
             if copy == node { continue }
-            steps[level].node = UInt(bitPattern: copy.address)
+            unsafe steps[level].node = unsafe UInt(bitPattern: copy.address)
             setChild(copy, above: level, tree: &tree)
         }
     }
@@ -163,22 +124,33 @@ package struct TreeWriter<M: Medium>: ~Copyable {
         if level == 0 {
             tree.root = raw
         } else {
-            let parent = path.steps[level - 1]
-            parent.pointer.children[parent.index] = raw
+            let parent = unsafe path.steps[level - 1]
+            unsafe parent.pointer.children[parent.index] = raw
         }
     }
 
     /// Puts `node` at a level of the path in place of the one there, which is dropped.
     mutating func replaceOnPath(_ level: Int, with node: NodePointer, tree: inout TreeState) {
-        drop(path.steps[level].pointer)
-        path.steps[level].node = UInt(bitPattern: node.address)
+        unsafe drop(path.steps[level].pointer)
+        unsafe path.steps[level].node = unsafe UInt(bitPattern: node.address)
         setChild(node, above: level, tree: &tree)
     }
 
     /// Writes the number of pairs into the root, which the path has just made writable.
     @inline(__always)
     func storePairs(_ tree: TreeState) {
-        if tree.root != 0 { Self.node(tree.root).header.pointee.pairs = tree.pairs }
+        if tree.root != 0 { unsafe Self.node(tree.root).header.pointee.pairs = tree.pairs }
+    }
+}
+
+extension NodePointer {
+    /// Copies a leaf of few entries, such as the catalog of a store of few tables, without its unused parts.
+    @inline(__always)
+    fileprivate func copyLeaf(_ other: NodePointer) {
+        unsafe memcpy(address, other.address, NodeLayout.headerBytes)
+        unsafe memcpy(heads, other.heads, 8 * count)
+        unsafe memcpy(records, other.records, 8 * count)
+        unsafe memcpy(heap, other.heap, NodeLayout.leafPrefixLimit)
     }
 }
 

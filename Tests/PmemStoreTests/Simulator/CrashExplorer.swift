@@ -45,7 +45,7 @@ final class CrashExplorer {
     private(set) var tally = Tally()
     private(set) var failures: [String] = []
     /// The states that a crash now may leave.
-    private(set) var allowed: [UInt64: StoreModel] = [:]
+    private(set) var allowed: [UInt64: CrashModel] = [:]
     private var acknowledged: UInt64 = 0
     private let oracle: StoreOracle
     private let probe: SimulatedMemory
@@ -89,13 +89,13 @@ final class CrashExplorer {
     // MARK: What the store is doing
 
     /// The store holds this and nothing is under way.
-    func settle(_ commit: UInt64, _ model: StoreModel) {
+    func settle(_ commit: UInt64, _ model: CrashModel) {
         allowed = [commit: model]
         acknowledged = commit
     }
 
     /// The next commit has begun; a crash may find it.
-    func expect(_ commit: UInt64, _ model: StoreModel) { allowed[commit] = model }
+    func expect(_ commit: UInt64, _ model: CrashModel) { allowed[commit] = model }
 
     /// Does a step on the store that runs on the explored memory.
     func run(_ step: ModelStep, on store: SimulatedStore) throws {
@@ -232,7 +232,7 @@ final class CrashExplorer {
     }
 
     /// Recovers what the memory holds, commits, and saves, crashing all the while.
-    private func live(_ states: [UInt64: StoreModel], context: String) {
+    private func live(_ states: [UInt64: CrashModel], context: String) {
         self.context = context
         seen.removeAll(keepingCapacity: true)
         allowed = states
@@ -252,7 +252,7 @@ final class CrashExplorer {
         allowed = [:]
     }
 
-    private static func steps(_ model: StoreModel) -> [ModelStep] {
+    private static func steps(_ model: CrashModel) -> [ModelStep] {
         let key = Array("nested".utf8)
         let first = model.pairs(1).first?.key ?? key
         return [

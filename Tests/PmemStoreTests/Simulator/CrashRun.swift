@@ -15,7 +15,7 @@ final class CrashRun {
         explorer = CrashExplorer(
             memory, layout: layout, plan: plan, seed: seed, context: "seed \(seed) \(context)")
         layout.format(memory)
-        explorer.settle(0, StoreModel())
+        explorer.settle(0, CrashModel())
         store = try SimulatedStore(memory, layout: layout)
     }
 

@@ -68,8 +68,8 @@ struct RecoveryRegressionTests {
         #expect(run.failures.isEmpty)
     }
 
-    private static var modelOfFirst: StoreModel {
-        var model = StoreModel()
+    private static var modelOfFirst: CrashModel {
+        var model = CrashModel()
         put(1).apply(to: &model)
         return model
     }

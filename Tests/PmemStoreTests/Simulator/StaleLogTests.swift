@@ -35,7 +35,7 @@ struct StaleLogTests {
         let run: CrashRun
         let first: SimulatedMemory
         let second: SimulatedMemory
-        let model: StoreModel
+        let model: CrashModel
         let number: UInt64
         var failures: [String] = []
         var images = 0
@@ -45,7 +45,7 @@ struct StaleLogTests {
             first = run.memory.makeChild(isTracking: true)
             second = first.makeChild(isTracking: false)
             number = run.store.commit
-            model = run.explorer.allowed[number] ?? StoreModel()
+            model = run.explorer.allowed[number] ?? CrashModel()
         }
 
         /// Whole copies in all combinations, and the newest copy, the entry, without each single word.
@@ -84,7 +84,7 @@ struct StaleLogTests {
             try store.commit(StaleLogTests.transaction(2))
         }
 
-        private func crashSecond(_ allowed: [UInt64: StoreModel], _ context: String) {
+        private func crashSecond(_ allowed: [UInt64: CrashModel], _ context: String) {
             for selection in images(of: first.pending) where failures.isEmpty {
                 images += 1
                 second.loadPowerCut(selection)

@@ -12,7 +12,7 @@ struct StoreOracle {
     // MARK: Contents
 
     /// What differs between a store and the model; nil when nothing does.
-    func difference(_ store: SimulatedStore, _ model: StoreModel) -> String? {
+    func difference(_ store: SimulatedStore, _ model: CrashModel) -> String? {
         do throws(StoreError) {
             for table in Self.tables {
                 if let found = try difference(store, model.pairs(table), table: table) { return found }
@@ -24,7 +24,7 @@ struct StoreOracle {
     }
 
     private func difference(
-        _ store: SimulatedStore, _ pairs: [StoreModel.Pair], table: UInt32
+        _ store: SimulatedStore, _ pairs: [CrashModel.Pair], table: UInt32
     ) throws(StoreError) -> String? {
         let view = try store.view(table)
         if view.count != pairs.count {
@@ -125,7 +125,7 @@ struct StoreOracle {
     ///
     /// - Parameter isThorough: also uses the store: probe transactions, checkpoint, recovery again, all compared.
     func failure(
-        in memory: SimulatedMemory, allowed: [UInt64: StoreModel], isThorough: Bool
+        in memory: SimulatedMemory, allowed: [UInt64: CrashModel], isThorough: Bool
     ) -> (recovered: UInt64?, failure: String?) {
         let store: SimulatedStore
         do throws(StoreError) {
@@ -141,7 +141,7 @@ struct StoreOracle {
         return (commit, isThorough ? failureInUse(store, model) : nil)
     }
 
-    private func failureInUse(_ store: SimulatedStore, _ start: StoreModel) -> String? {
+    private func failureInUse(_ store: SimulatedStore, _ start: CrashModel) -> String? {
         var model = start
         do {
             for step in 0..<3 {
@@ -168,7 +168,7 @@ struct StoreOracle {
         }
     }
 
-    private static func probe(_ step: Int, _ model: StoreModel) -> [ModelOperation] {
+    private static func probe(_ step: Int, _ model: CrashModel) -> [ModelOperation] {
         let key = Array("probe \(step)".utf8)
         switch step {
         case 0: return [.put([1, 2, 3], key: key, table: 1)]

@@ -10,7 +10,7 @@ indirect enum ModelOperation {
     case deleteRange(low: [UInt8], high: [UInt8]?, table: UInt32)
     case savepoint([ModelOperation], rollsBack: Bool)
 
-    func apply(to model: inout StoreModel) {
+    func apply(to model: inout CrashModel) {
         switch self {
         case .put(let value, let key, let table), .construct(let value, _, let key, let table):
             model.put(value, key: key, table: table)

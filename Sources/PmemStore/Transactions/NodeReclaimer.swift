@@ -1,4 +1,4 @@
-package import CPmem
+internal import CPmem
 internal import Glibc
 
 /// Frees DRAM nodes that no published root and no pinned commit reaches.
@@ -24,7 +24,7 @@ package struct NodeReclaimer: ~Copyable {
     /// The node is not part of commit `dead` and of what follows.
     @inline(__always)
     package mutating func retire(_ node: NodePointer, dead: UInt64) {
-        node.header.pointee.reserved1 = dead
+        unsafe node.header.pointee.reserved1 = dead
         retired.append(NodeReference(node).raw)
     }
 
@@ -55,8 +55,8 @@ package struct NodeReclaimer: ~Copyable {
 
     private mutating func freeOrBlock(_ word: UInt64, _ pins: [UInt64], _ pool: inout NodePool) {
         let node = Self.node(word)
-        let born = node.header.pointee.born
-        let dead = node.header.pointee.reserved1
+        let born = unsafe node.header.pointee.born
+        let dead = unsafe node.header.pointee.reserved1
         if let pin = pins.last(where: { $0 < dead }), pin >= born {
             blocked[pin, default: []].append(word)
         } else {
@@ -65,5 +65,7 @@ package struct NodeReclaimer: ~Copyable {
     }
 
     @inline(__always)
-    private static func node(_ word: UInt64) -> NodePointer { NodePointer(resident: NodeReference(raw: word)) }
+    private static func node(_ word: UInt64) -> NodePointer {
+        NodePointer(resident: NodeReference(raw: word))
+    }
 }

@@ -1,5 +1,5 @@
 /// What a store should hold: tables of pairs in key order. A value; old versions stay as they were.
-struct StoreModel {
+struct CrashModel {
     typealias Pair = (key: [UInt8], value: [UInt8])
 
     private(set) var tables: [UInt32: [Pair]] = [:]

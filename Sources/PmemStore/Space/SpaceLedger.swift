@@ -1,0 +1,53 @@
+internal import CPmem
+
+/// The checkpointer's books: which births and deaths no durable checkpoint holds yet, and what follows from them.
+package struct SpaceLedger<M: Medium>: ~Copyable {
+    let medium: M
+    package var live: LiveMap<M>
+    package var release: SpaceRelease<M>
+    /// Deltas that no durable checkpoint holds, in the order of the commits.
+    package private(set) var pending = WordList(capacity: 1 << 16)
+
+    package init(medium: M, map: ChunkMap) {
+        self.medium = medium
+        live = LiveMap(medium: medium, map: map)
+        release = SpaceRelease(medium: medium)
+    }
+
+    deinit { pending.deallocate() }
+
+    /// Enters the deltas that commits have left since the last cut; takes their memory over.
+    package mutating func add(_ deltas: WordList) {
+        for index in 0..<deltas.count { pending.append(deltas[index]) }
+        deltas.deallocate()
+    }
+
+    package mutating func add(_ words: [UInt64]) {
+        for word in words { pending.append(word) }
+    }
+
+    /// Turns the pending births and deaths into bits, and the dead into what may be set free after the checkpoint.
+    package mutating func apply() throws(StoreError) {
+        for index in 0..<pending.count { try apply(pending[index]) }
+        pending.truncate(to: 0)
+        // Nodes that died while they were being written are dead in the next checkpoint, not in this one.
+        add(release.lateDeaths)
+        release.lateDeaths = []
+    }
+
+    @inline(__always)
+    private mutating func apply(_ word: UInt64) throws(StoreError) {
+        let offset = Delta.offset(word)
+        if word & Delta.death == 0 {
+            try live.born(offset)
+            return
+        }
+        if word & Delta.external != 0 {
+            let extent = unsafe RecordPointer(medium.read(offset, Record.headerBytes)).external
+            try live.died(extent.offset)
+            release.add(extent.offset, recordOffset: offset, word)
+        }
+        try live.died(offset)
+        release.add(offset, recordOffset: offset, word)
+    }
+}
