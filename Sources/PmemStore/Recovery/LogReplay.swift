@@ -37,8 +37,8 @@ struct LogReplay<M: Medium> {
         return outcome
     }
 
-    /// An entry that was written when a newer superblock was durable proves that this one only stands in for it. What
-    /// it names may have been reused since.
+    /// An entry that was written when a newer superblock was durable proves that this one only stands in for it. What it
+    /// names may have been reused since.
     private func checkGeneration(_ entry: LogEntryView, _ superblock: Superblock) throws(StoreError) {
         let generation = superblock.fields.generation
         guard entry.generation == UInt8(truncatingIfNeeded: generation &+ 1) else { return }
@@ -65,8 +65,8 @@ struct LogReplay<M: Medium> {
 
     /// Starts the write-back of the newest entry and of everything that it names.
     ///
-    /// After a mere kill of the process, what was stored last can be read though no fence has ever covered it.
-    /// Commits are serial, so that this can only be the newest entry; what follows must not outlive it at a power cut.
+    /// After a mere kill of the process, what was stored last can be read though no fence has ever covered it. Commits
+    /// are serial, so that this can only be the newest entry; what follows it must not outlive it at a power cut.
     func flush(_ last: (position: UInt64, entry: LogEntryView)) {
         let log = (start: writer.pointee.log.start, capacity: writer.pointee.log.capacity)
         let place = last.position % log.capacity
@@ -76,8 +76,9 @@ struct LogReplay<M: Medium> {
         if let spill = last.entry.spill { medium.flush(spill.offset, Int(spill.byteCount)) }
         for index in 0..<last.entry.operationCount {
             let operation = last.entry.operation(index)
-            if LeafEntry.kind(operation) == CPM_OPERATION_DELETE { continue }
-            flushRecord(at: LeafEntry.offset(operation))
+            if LeafEntry.kind(operation) != CPM_OPERATION_DELETE {
+                flushRecord(at: LeafEntry.offset(operation))
+            }
         }
     }
 

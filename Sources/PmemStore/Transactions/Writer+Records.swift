@@ -1,4 +1,4 @@
-package import CPmem
+internal import CPmem
 internal import Glibc
 
 // How records get to the medium: slots, headers, checksums, non-temporal stores.

@@ -1,4 +1,4 @@
-package import CPmem
+internal import CPmem
 internal import Glibc
 
 /// The state of the write side: what exactly one transaction at a time works on. Belongs to the write gate's holder.

@@ -29,6 +29,8 @@ struct CrashTests {
     func logWraps(seed: UInt64) throws {
         var plan = Self.nestedPlan
         plan.sample = 1
+        plan.nesting = 400
+        plan.thoroughness = 12
         let run = try CrashRun(seed: seed, plan: plan, context: "logWraps")
         var generator = WorkloadGenerator(seed: seed)
         for lap in 1...3 {
