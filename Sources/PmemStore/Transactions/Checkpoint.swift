@@ -96,7 +96,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         writer.deltas = WordList(capacity: max(1 << 16, deltas.count))
         let epoch = writer.epoch
         writer.epoch += 1
-        writer.isCheckpointing = true
+        writer.cutCommit = pin.commit
         writer.pace.begun = writer.pace.logged
         ledger.release.cut(epoch: epoch, lastCommit: pin.commit)
         return Cut(
@@ -127,7 +127,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
 
     private func unpinAfterFailure(_ cut: Cut) {
         gate.enterForMaintenance()
-        writer.isCheckpointing = false
+        writer.cutCommit = 0
         readers.unpin(cut.pin)
         pinCount -= 1
         gate.leave()
@@ -247,7 +247,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         writer.log.head = cut.logPosition
         writer.log.generation = superblock.generation
         writer.pace.checkpointed = cut.operations
-        writer.isCheckpointing = false
+        writer.cutCommit = 0
         readers.unpin(cut.pin)
         pinCount -= 1
         gate.leave()

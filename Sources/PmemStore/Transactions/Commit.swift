@@ -200,7 +200,9 @@ extension Writer {
     @inline(__always)
     private mutating func retirePlace(_ node: NodePointer) -> Bool {
         let word = unsafe node.address + NodeLayout.placeOffset
-        let place = unsafe isCheckpointing ? cpm_fetch_or8(word, NodeLayout.placeDead) : cpm_load8(word)
+        let place =
+            unsafe node.header.pointee.born <= cutCommit
+            ? cpm_fetch_or8(word, NodeLayout.placeDead) : cpm_load8(word)
         if place == 0 { return false }
         deltas.append(NodeReference(raw: place).offset | Delta.death | Delta.node)
         return true

@@ -18,8 +18,9 @@ package struct WriterShared<M: Medium>: ~Copyable {
     package var nextTable: UInt32
     /// Births and deaths since the last cut.
     package var deltas = WordList(capacity: 1 << 16)
-    /// True while the checkpointer writes nodes: retiring one then needs an atomic mark.
-    package var isCheckpointing = false
+    /// The commit whose nodes the checkpointer is writing; 0 while it writes none. Retiring a node of that commit needs
+    /// an atomic mark; younger ones it cannot meet.
+    package var cutCommit: UInt64 = 0
     /// Why commits are refused, once they are.
     package var poisonReason: String?
 
@@ -68,9 +69,9 @@ extension Writer {
         @inline(__always) _read { yield unsafe shared.pointee.deltas }
         @inline(__always) nonmutating _modify { yield unsafe &shared.pointee.deltas }
     }
-    package var isCheckpointing: Bool {
-        @inline(__always) _read { yield unsafe shared.pointee.isCheckpointing }
-        @inline(__always) nonmutating _modify { yield unsafe &shared.pointee.isCheckpointing }
+    package var cutCommit: UInt64 {
+        @inline(__always) _read { yield unsafe shared.pointee.cutCommit }
+        @inline(__always) nonmutating _modify { yield unsafe &shared.pointee.cutCommit }
     }
     package var poisonReason: String? {
         @inline(__always) _read { yield unsafe shared.pointee.poisonReason }

@@ -152,8 +152,11 @@ extension NodeSpace {
         var node = try self.node(root)
         while !node.isLeaf {
             let child = unsafe NodeReference(raw: cpm_load8(node.children + node.childIndex(key)))
+            let isAboveLeaves = node.level == 1
             node = try self.node(child)
             node.prefetchHeads()
+            // Of a leaf the prefix and one of the references will be read too, in lines that only the search tells.
+            if isAboveLeaves { node.prefetchRest() }
         }
         return node
     }
@@ -203,9 +206,10 @@ extension NodeSpace {
         while !node.isLeaf {
             let index = unsafe node.childIndex(key)
             path.push(node, index)
+            let isAboveLeaves = node.level == 1
             node = try unsafe self.node(NodeReference(raw: cpm_load8(node.children + index)))
             node.prefetchHeads()
-            if node.isLeaf { node.prefetchRest() }
+            if isAboveLeaves { node.prefetchRest() }
         }
         path.push(node, 0)
         let head = unsafe keyHead(key, after: node.prefixBytes)
