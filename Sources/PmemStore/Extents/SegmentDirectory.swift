@@ -1,6 +1,5 @@
 internal import CPmem
 internal import Glibc
-internal import Synchronization
 
 /// An open store's files: a directory of segments, mapped one behind the other into one address range.
 ///
@@ -26,7 +25,7 @@ internal import Synchronization
     private let mapping: Mapping
     private let pages: PendingPages
     private let elidesFences: Bool
-    private let files: Mutex<Files?>
+    private let files: Locked<Files?>
 
     private init(
         _ store: LockedStore, _ mapping: Mapping, _ persistence: PersistenceReport, options: StoreOptions
@@ -38,7 +37,7 @@ internal import Synchronization
         self.mapping = mapping
         pages = PendingPages(path: store.directory.path)
         elidesFences = options.elidesFencesOnVolatileMedium
-        files = Mutex(
+        files = Locked(
             Files(
                 directory: store.directory, lock: store.lock, sealed: store.sealed,
                 lease: ExtentLease.take(all: store.sealed)))

@@ -1,6 +1,5 @@
 internal import CPmem
 internal import Glibc
-internal import Synchronization
 
 /// Keeps every other opener out: this process by a registry, other processes by a lock file.
 ///
@@ -78,7 +77,7 @@ private final class Registration: Sendable {
         let inode: UInt64
     }
 
-    private static let open = Mutex<Set<Identity>>([])
+    private static let open = Locked<Set<Identity>>([])
 
     private let identity: Identity
 

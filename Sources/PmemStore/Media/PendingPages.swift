@@ -1,6 +1,5 @@
 internal import CPmem
 internal import Glibc
-internal import Synchronization
 
 /// The pages that each thread has started to write and not yet synced: what a fence is made of in the page domain.
 ///
@@ -19,7 +18,7 @@ package final class PendingPages: Sendable {
     private static let mergeThreshold = 1024
 
     private let path: String
-    private let runs = Mutex<[UInt: [Run]]>([:])
+    private let runs = Locked<[UInt: [Run]]>([:])
 
     /// - Parameter path: The store's, for errors.
     package init(path: String) {

@@ -14,17 +14,18 @@ package enum Bitmap {
     package static func load<M: Medium>(
         _ medium: M, chunk index: Int, map: ChunkMap, into words: UnsafeMutablePointer<UInt64>
     ) throws(StoreError) {
-        let chunk = unsafe map[index]
-        guard let geometry = unsafe geometry(index, kind: chunk.pointee.savedKind, map: map) else { return }
-        let place = unsafe place(index, geometry, copy: chunk.pointee.copy)
+        guard let geometry = unsafe geometry(index, kind: map.saved(index).pointee.savedKind, map: map) else {
+            return
+        }
+        let place = unsafe place(index, geometry, copy: map.saved(index).pointee.copy)
         let bytes = unsafe medium.read(place, 16 + 8 * geometry.words)
         let head = unsafe bytes.loadUnaligned(as: cpm_bitmap.self)
         let checksum = unsafe Checksum.of(
             bytes + 8, 8 + 8 * geometry.words, seed: Checksum.seed(.bitmap, offset: place))
         guard head.magic == CPM_BITMAP_MAGIC, Int(head.slotCount) == geometry.slotCount,
-            head.checksum == checksum, unsafe checksum == chunk.pointee.bitmapChecksum
+            head.checksum == checksum, unsafe checksum == map.saved(index).pointee.bitmapChecksum
         else {
-            let named = unsafe chunk.pointee.bitmapChecksum
+            let named = unsafe map.saved(index).pointee.bitmapChecksum
             throw .corrupted(
                 .init(
                     .bitmap, offset: place,
@@ -39,11 +40,10 @@ package enum Bitmap {
     package static func save<M: Medium>(
         _ medium: M, chunk index: Int, map: ChunkMap, epoch: UInt32, scratch: UnsafeMutableRawPointer
     ) {
-        let chunk = unsafe map[index]
-        guard let geometry = unsafe geometry(index, kind: chunk.pointee.savedKind, map: map),
-            let live = unsafe chunk.pointee.liveWords
+        guard let geometry = unsafe geometry(index, kind: map.saved(index).pointee.savedKind, map: map),
+            let live = unsafe map.saved(index).pointee.liveWords
         else { return }
-        let copy = unsafe 1 - chunk.pointee.copy
+        let copy = unsafe 1 - map.saved(index).pointee.copy
         let place = place(index, geometry, copy: copy)
         unsafe memset(scratch, 0, geometry.bitmapBytes)
         unsafe memcpy(scratch + 16, live, 8 * geometry.words)
@@ -54,8 +54,8 @@ package enum Bitmap {
             scratch + 8, 8 + 8 * geometry.words, seed: Checksum.seed(.bitmap, offset: place))
         unsafe scratch.storeBytes(of: head, as: cpm_bitmap.self)
         unsafe medium.copyIn(place, scratch, geometry.bitmapBytes)
-        unsafe chunk.pointee.copy = copy
-        unsafe chunk.pointee.bitmapChecksum = head.checksum
+        unsafe map.saved(index).pointee.copy = copy
+        unsafe map.saved(index).pointee.bitmapChecksum = head.checksum
     }
 
     static func geometry(_ index: Int, kind: UInt8, map: ChunkMap) -> ChunkGeometry? {

@@ -1,9 +1,7 @@
 internal import CPmem
 internal import Glibc
 
-/// What is known in DRAM about one chunk.
-///
-/// `busy` and what belongs to it are the write gate holder's; `live` and what belongs to it are the checkpointer's.
+/// What the holder of the write gate knows about one chunk: which slots may not be given out.
 package struct Chunk: BitwiseCopyable {
     // Fixed when the chunk becomes known.
     package var reservedBytes: UInt32 = 0
@@ -11,50 +9,61 @@ package struct Chunk: BitwiseCopyable {
     package var slotBytes: UInt32 = 0
     package var slotsStart: UInt32 = 0
     package var slotCount: UInt32 = 0
-    // The gate holder's view: which slots may not be given out.
     package var busy: UInt = 0
     package var freeSlots: UInt32 = 0
     package var hint: UInt32 = 0
     package var kind: UInt8 = 0
     package var isListed: UInt8 = 0
-    // The checkpointer's view: which slots the last checkpoint's trees reach.
-    package var savedKind: UInt8 = 0
-    package var copy: UInt8 = 0
-    package var isChanged: UInt8 = 0
-    package var live: UInt = 0
-    package var liveSlots: UInt32 = 0
-    package var bitmapChecksum: UInt32 = 0
     /// Chunks of the run that starts here.
     package var runLength: UInt32 = 0
 
     @inline(__always)
     package var busyWords: UnsafeMutablePointer<UInt64>? { unsafe UnsafeMutablePointer(bitPattern: busy) }
-    @inline(__always)
-    package var liveWords: UnsafeMutablePointer<UInt64>? { unsafe UnsafeMutablePointer(bitPattern: live) }
     package var words: Int { (Int(slotCount) + 63) / 64 }
 }
 
-/// All chunks of a store, in address order, in one array that never moves.
+/// What the checkpointer knows about one chunk: which slots the trees of the last checkpoint reach, and where that is
+/// written down.
+package struct SavedChunk: BitwiseCopyable {
+    package var savedKind: UInt8 = 0
+    package var copy: UInt8 = 0
+    package var isChanged: UInt8 = 0
+    package var liveSlots: UInt32 = 0
+    package var bitmapChecksum: UInt32 = 0
+    package var live: UInt = 0
+
+    @inline(__always)
+    package var liveWords: UnsafeMutablePointer<UInt64>? { unsafe UnsafeMutablePointer(bitPattern: live) }
+}
+
+/// All chunks of a store, in address order, in two arrays that never move: one for each of the two threads.
 @safe package struct ChunkMap: @unchecked Sendable {
     package let chunks: UnsafeMutablePointer<Chunk>
+    package let savedChunks: UnsafeMutablePointer<SavedChunk>
     package let limit: Int
 
     package init(addressBytes: UInt64) {
         limit = Int(addressBytes >> Space.chunkShift)
         unsafe chunks = unsafe Virtual.allocate(Chunk.self, count: limit)
+        unsafe savedChunks = unsafe Virtual.allocate(SavedChunk.self, count: limit)
     }
 
     /// Gives the memory back, bitmaps included.
     package func deallocate(count: Int) {
         for index in 0..<count {
             unsafe free(UnsafeMutableRawPointer(bitPattern: chunks[index].busy))
-            unsafe free(UnsafeMutableRawPointer(bitPattern: chunks[index].live))
+            unsafe free(UnsafeMutableRawPointer(bitPattern: savedChunks[index].live))
         }
         unsafe Virtual.deallocate(chunks, count: limit)
+        unsafe Virtual.deallocate(savedChunks, count: limit)
     }
 
     @inline(__always)
     package subscript(_ index: Int) -> UnsafeMutablePointer<Chunk> { unsafe chunks + index }
+
+    /// The checkpointer's half.
+    @inline(__always)
+    package func saved(_ index: Int) -> UnsafeMutablePointer<SavedChunk> { unsafe savedChunks + index }
 
     @inline(__always)
     package static func index(_ offset: UInt64) -> Int { Int(offset >> Space.chunkShift) }

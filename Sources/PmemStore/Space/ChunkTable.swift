@@ -137,7 +137,8 @@ package struct ChunkTable: Sendable {
             unsafe bytes.storeBytes(of: generation, toByteOffset: 16, as: UInt64.self)
             unsafe bytes.storeBytes(of: place, toByteOffset: 24, as: UInt64.self)
             for index in 0..<count {
-                let descriptor = unsafe Self.descriptor(map[first + index])
+                let descriptor = unsafe Self.descriptor(
+                    map.saved(first + index), runLength: map[first + index].pointee.runLength)
                 unsafe bytes.storeBytes(of: descriptor, toByteOffset: 64 + 8 * index, as: UInt64.self)
             }
             let checksum = unsafe Checksum.of(
@@ -147,15 +148,14 @@ package struct ChunkTable: Sendable {
         }
     }
 
-    /// Reads the checkpointer's fields only: the writer is at work on the others.
-    private static func descriptor(_ chunk: UnsafeMutablePointer<Chunk>) -> UInt64 {
-        switch unsafe chunk.pointee.savedKind {
+    private static func descriptor(_ saved: UnsafeMutablePointer<SavedChunk>, runLength: UInt32) -> UInt64 {
+        switch unsafe saved.pointee.savedKind {
         case Chunk.free, Chunk.reserved: return 0
-        case Chunk.run: return unsafe UInt64(Chunk.run) | UInt64(chunk.pointee.runLength) << 32
+        case Chunk.run: return UInt64(Chunk.run) | UInt64(runLength) << 32
         case Chunk.runBody: return UInt64(Chunk.runBody)
         default:
-            return unsafe UInt64(chunk.pointee.savedKind) | UInt64(chunk.pointee.copy) << 8
-                | UInt64(chunk.pointee.liveSlots) << 16 | UInt64(chunk.pointee.bitmapChecksum) << 32
+            return unsafe UInt64(saved.pointee.savedKind) | UInt64(saved.pointee.copy) << 8
+                | UInt64(saved.pointee.liveSlots) << 16 | UInt64(saved.pointee.bitmapChecksum) << 32
         }
     }
 }

@@ -27,13 +27,14 @@ internal import Glibc
             setRun(index, kind: Chunk.run)
             return
         }
-        if unsafe chunk.pointee.liveSlots == 0 { startOver(index) }
+        if unsafe map.saved(index).pointee.liveSlots == 0 { startOver(index) }
         try loadLive(index)
-        guard let slot = unsafe ChunkMap.slot(chunk, offset), let words = unsafe chunk.pointee.liveWords,
+        guard let slot = unsafe ChunkMap.slot(chunk, offset),
+            let words = unsafe map.saved(index).pointee.liveWords,
             unsafe words[slot >> 6] >> UInt64(slot & 63) & 1 == 0
         else { throw inconsistent(offset, "born twice") }
         unsafe words[slot >> 6] |= 1 << UInt64(slot & 63)
-        unsafe chunk.pointee.liveSlots += 1
+        unsafe map.saved(index).pointee.liveSlots += 1
         note(index)
     }
 
@@ -46,12 +47,15 @@ internal import Glibc
             return
         }
         try loadLive(index)
-        guard let slot = unsafe ChunkMap.slot(chunk, offset), let words = unsafe chunk.pointee.liveWords,
+        guard let slot = unsafe ChunkMap.slot(chunk, offset),
+            let words = unsafe map.saved(index).pointee.liveWords,
             unsafe words[slot >> 6] >> UInt64(slot & 63) & 1 == 1
         else { throw inconsistent(offset, "died unborn") }
         unsafe words[slot >> 6] &= ~(1 << UInt64(slot & 63))
-        unsafe chunk.pointee.liveSlots -= 1
-        if unsafe chunk.pointee.liveSlots == 0 { unsafe chunk.pointee.savedKind = Chunk.free }
+        unsafe map.saved(index).pointee.liveSlots -= 1
+        if unsafe map.saved(index).pointee.liveSlots == 0 {
+            unsafe map.saved(index).pointee.savedKind = Chunk.free
+        }
         note(index)
     }
 
@@ -60,8 +64,8 @@ internal import Glibc
     }
 
     private mutating func note(_ index: Int) {
-        if unsafe map[index].pointee.isChanged == 0 {
-            unsafe map[index].pointee.isChanged = 1
+        if unsafe map.saved(index).pointee.isChanged == 0 {
+            unsafe map.saved(index).pointee.isChanged = 1
             changed.append(index)
         }
     }
@@ -69,18 +73,18 @@ internal import Glibc
     /// The first birth in a chunk that had none, perhaps of another kind than before.
     private mutating func startOver(_ index: Int) {
         let chunk = unsafe map[index]
-        unsafe free(UnsafeMutableRawPointer(bitPattern: chunk.pointee.live))
-        unsafe chunk.pointee.live = unsafe UInt(
+        unsafe free(UnsafeMutableRawPointer(bitPattern: map.saved(index).pointee.live))
+        unsafe map.saved(index).pointee.live = unsafe UInt(
             bitPattern: UnsafeMutablePointer<UInt64>.allocateZeroed(chunk.pointee.words))
-        unsafe chunk.pointee.savedKind = unsafe chunk.pointee.kind
+        unsafe map.saved(index).pointee.savedKind = unsafe chunk.pointee.kind
     }
 
     private func loadLive(_ index: Int) throws(StoreError) {
         let chunk = unsafe map[index]
-        if unsafe chunk.pointee.live != 0 { return }
+        if unsafe map.saved(index).pointee.live != 0 { return }
         let words = unsafe UnsafeMutablePointer<UInt64>.allocateZeroed(chunk.pointee.words)
-        unsafe chunk.pointee.live = UInt(bitPattern: words)
-        if unsafe chunk.pointee.liveSlots > 0 {
+        unsafe map.saved(index).pointee.live = UInt(bitPattern: words)
+        if unsafe map.saved(index).pointee.liveSlots > 0 {
             try unsafe Bitmap.load(medium, chunk: index, map: map, into: words)
         }
     }
@@ -88,8 +92,8 @@ internal import Glibc
     private mutating func setRun(_ first: Int, kind: UInt8) {
         for index in unsafe first..<(first + Int(map[first].pointee.runLength)) {
             let isFirst = index == first
-            unsafe map[index].pointee.savedKind = kind == Chunk.run && !isFirst ? Chunk.runBody : kind
-            unsafe map[index].pointee.liveSlots = kind == Chunk.run && isFirst ? 1 : 0
+            unsafe map.saved(index).pointee.savedKind = kind == Chunk.run && !isFirst ? Chunk.runBody : kind
+            unsafe map.saved(index).pointee.liveSlots = kind == Chunk.run && isFirst ? 1 : 0
             note(index)
         }
     }
@@ -97,8 +101,8 @@ internal import Glibc
     /// Starts writing the bitmaps that changed; returns the chunks whose descriptors changed, in order.
     package mutating func save(epoch: UInt32) -> [Int] {
         for index in changed {
-            unsafe map[index].pointee.isChanged = 0
-            if unsafe map[index].pointee.liveSlots > 0 {
+            unsafe map.saved(index).pointee.isChanged = 0
+            if unsafe map.saved(index).pointee.liveSlots > 0 {
                 unsafe Bitmap.save(medium, chunk: index, map: map, epoch: epoch, scratch: scratch)
             }
         }

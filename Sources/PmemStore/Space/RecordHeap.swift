@@ -41,7 +41,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
             unsafe chunk.pointee.reservedBytes = UInt32(taken)
             let isFull = taken == Space.chunkBytes
             unsafe chunk.pointee.kind = isFull ? Chunk.reserved : Chunk.free
-            unsafe chunk.pointee.savedKind = unsafe chunk.pointee.kind
+            unsafe map.saved(index).pointee.savedKind = unsafe chunk.pointee.kind
             if !isFull { freeChunks += 1 }
         }
         chunkCount = max(chunkCount, first + count)
@@ -56,7 +56,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         guard unsafe chunk.pointee.kind == Chunk.free else { throw damaged(index, "two kinds") }
         freeChunks -= 1
         unsafe chunk.pointee.kind = kind
-        unsafe chunk.pointee.savedKind = kind
+        unsafe map.saved(index).pointee.savedKind = kind
         if kind == Chunk.run {
             try restoreRun(index, length: Int(descriptor >> 32))
         } else if kind == Chunk.runBody {
@@ -65,9 +65,9 @@ package struct RecordHeap<M: Medium>: ~Copyable {
             setGeometry(index)
             let live = UInt32(truncatingIfNeeded: descriptor >> 16 & 0xffff)
             guard unsafe live <= chunk.pointee.slotCount else { throw damaged(index, "\(live) live slots") }
-            unsafe chunk.pointee.copy = UInt8(truncatingIfNeeded: descriptor >> 8 & 1)
-            unsafe chunk.pointee.bitmapChecksum = UInt32(truncatingIfNeeded: descriptor >> 32)
-            unsafe chunk.pointee.liveSlots = live
+            unsafe map.saved(index).pointee.copy = UInt8(truncatingIfNeeded: descriptor >> 8 & 1)
+            unsafe map.saved(index).pointee.bitmapChecksum = UInt32(truncatingIfNeeded: descriptor >> 32)
+            unsafe map.saved(index).pointee.liveSlots = live
             unsafe chunk.pointee.freeSlots = unsafe chunk.pointee.slotCount - live
             if kind == Chunk.slab { freeNodeSlots += unsafe Int(chunk.pointee.freeSlots) }
             list(index)
@@ -79,7 +79,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     private mutating func restoreRun(_ index: Int, length: Int) throws(StoreError) {
         guard length > 0, index + length <= chunkCount else { throw damaged(index, "run of \(length)") }
         unsafe map[index].pointee.runLength = UInt32(length)
-        unsafe map[index].pointee.liveSlots = 1
+        unsafe map.saved(index).pointee.liveSlots = 1
     }
 
     private func damaged(_ index: Int, _ detail: String) -> StoreError {
@@ -319,9 +319,12 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         prepareBusy(index)
         let chunk = unsafe map[index]
         guard let busy = unsafe chunk.pointee.busyWords else { return }
-        if unsafe chunk.pointee.savedKind == chunk.pointee.kind, unsafe chunk.pointee.liveSlots > 0 {
+        if unsafe map.saved(index).pointee.savedKind == chunk.pointee.kind,
+            unsafe map.saved(index).pointee.liveSlots > 0
+        {
             try unsafe Bitmap.load(medium, chunk: index, map: map, into: busy)
-            unsafe chunk.pointee.freeSlots = unsafe chunk.pointee.slotCount - chunk.pointee.liveSlots
+            unsafe chunk.pointee.freeSlots =
+                unsafe chunk.pointee.slotCount - map.saved(index).pointee.liveSlots
         }
     }
 

@@ -1,6 +1,5 @@
 internal import CPmem
 internal import Glibc
-internal import Synchronization
 
 /// The rooms of a store put together, over any medium. ``Store`` is this over ``DirectMedium``, with a directory.
 package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
@@ -19,9 +18,9 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     private let verified: VerifiedNodes
     private let quotaBytes: UInt64
     /// Held while a checkpoint runs.
-    private let work = Mutex<Void>(())
+    private let work = Locked<Void>(())
     /// Held while the store grows.
-    private let growing = Mutex<Void>(())
+    private let growing = Locked<Void>(())
     private let checkpoints = MaintenanceThread(name: "pmem-checkpoint")
     private let growths = MaintenanceThread(name: "pmem-growth")
     /// Chunks below this one have been prepared by ``StoreGrowth/prepare(chunk:)``. The growth thread's.

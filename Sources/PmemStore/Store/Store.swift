@@ -17,7 +17,7 @@ public final class Store: Sendable {
     /// Time that opening took, in nanoseconds, and what it had to replay.
     public let openReport: OpenReport
     private let counters: Counters
-    private let state = Mutex<State>(.open)
+    private let state = Locked<State>(.open)
     private let isClosed = Atomic<Bool>(false)
 
     private enum State { case open, closing, closed }

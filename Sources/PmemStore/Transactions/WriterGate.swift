@@ -10,7 +10,7 @@ internal import Synchronization
 package final class WriterGate: Sendable {
     /// 0: open. 1: taken. 2: taken, and somebody is in line.
     private let word = Atomic<UInt32>(0)
-    private let line = Mutex<Line>(Line())
+    private let line = Locked<Line>(Line())
 
     private struct Line {
         var waiting: [Waiter] = []

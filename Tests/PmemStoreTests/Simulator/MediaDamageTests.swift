@@ -60,7 +60,8 @@ struct MediaDamageTests {
         case .bitmap:
             return (0..<run.store.engine.writer.heap.chunkCount).compactMap { index in
                 let chunk = unsafe run.store.engine.checkpointer.map[index].pointee
-                guard let sizeClass = Chunk.sizeClass(chunk.savedKind) else { return nil }
+                let saved = unsafe run.store.engine.checkpointer.map.saved(index).pointee
+                guard let sizeClass = Chunk.sizeClass(saved.savedKind) else { return nil }
                 let geometry = ChunkGeometry(sizeClass: sizeClass, reservedBytes: Int(chunk.reservedBytes))
                 let start = index << Int(Space.chunkShift) + geometry.bitmapStart
                 return start..<(start + 2 * geometry.bitmapBytes)

@@ -66,9 +66,10 @@ struct SpaceAudit {
         var live: Set<UInt64> = []
         for index in 0..<chunkCount {
             let chunk = unsafe map[index].pointee
+            let saved = unsafe map.saved(index).pointee
             let start = UInt64(index) << Space.chunkShift
-            if chunk.savedKind == Chunk.run { live.insert(start) }
-            guard Chunk.sizeClass(chunk.savedKind) != nil, chunk.liveSlots > 0 else { continue }
+            if saved.savedKind == Chunk.run { live.insert(start) }
+            guard Chunk.sizeClass(saved.savedKind) != nil, saved.liveSlots > 0 else { continue }
             let words = UnsafeMutablePointer<UInt64>.allocate(capacity: chunk.words)
             unsafe words.initialize(repeating: 0, count: chunk.words)
             defer { unsafe words.deallocate() }
