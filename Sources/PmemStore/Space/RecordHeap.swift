@@ -41,7 +41,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
             unsafe chunk.pointee.reservedBytes = UInt32(taken)
             let isFull = taken == Space.chunkBytes
             unsafe chunk.pointee.kind = isFull ? Chunk.reserved : Chunk.free
-            unsafe map.saved(index).pointee.savedKind = unsafe chunk.pointee.kind
+            unsafe map.saved(first + index).pointee.savedKind = unsafe chunk.pointee.kind
             if !isFull { freeChunks += 1 }
         }
         chunkCount = max(chunkCount, first + count)
@@ -322,7 +322,15 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         if unsafe map.saved(index).pointee.savedKind == chunk.pointee.kind,
             unsafe map.saved(index).pointee.liveSlots > 0
         {
-            try unsafe Bitmap.load(medium, chunk: index, map: map, into: busy)
+            do throws(StoreError) {
+                try unsafe Bitmap.load(medium, chunk: index, map: map, into: busy)
+            } catch {
+                // Nothing of a chunk whose bitmap is damaged may be given out, now or later.
+                unsafe free(busy)
+                unsafe chunk.pointee.busy = 0
+                unsafe chunk.pointee.freeSlots = 0
+                throw error
+            }
             unsafe chunk.pointee.freeSlots =
                 unsafe chunk.pointee.slotCount - map.saved(index).pointee.liveSlots
         }

@@ -18,9 +18,9 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     private let verified: VerifiedNodes
     private let quotaBytes: UInt64
     /// Held while a checkpoint runs.
-    private let work = Locked<Void>(())
+    private let work = Locked(false)
     /// Held while the store grows.
-    private let growing = Locked<Void>(())
+    private let growing = Locked(false)
     private let checkpoints = MaintenanceThread(name: "pmem-checkpoint")
     private let growths = MaintenanceThread(name: "pmem-growth")
     /// Chunks below this one have been prepared by ``StoreGrowth/prepare(chunk:)``. The growth thread's.
@@ -191,7 +191,7 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     private func grow(atLeast needed: Int) throws(StoreError) -> Bool {
         guard let growth else { return false }
         return try growing.withLock { _ throws(StoreError) in
-            let size = UInt64(writer.heap.chunkCount) << Space.chunkShift
+            let size = UInt64(spaceState().chunks) << Space.chunkShift
             let step = min(max(size / 12, 8 << 20), 1 << 30)
             let required = UInt64(needed) + 4 * UInt64(Space.chunkBytes)
             let left = quotaBytes > size ? quotaBytes - size : 0
