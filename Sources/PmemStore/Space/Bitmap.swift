@@ -61,6 +61,6 @@ package enum Bitmap {
     static func geometry(_ index: Int, kind: UInt8, map: ChunkMap) -> ChunkGeometry? {
         guard let sizeClass = Chunk.sizeClass(kind) else { return nil }
         return unsafe ChunkGeometry(
-            sizeClass: sizeClass, reservedBytes: Int(map[index].pointee.reservedBytes))
+            sizeClass: sizeClass, reservedBytes: Int(map.saved(index).pointee.reservedBytes))
     }
 }

@@ -25,6 +25,8 @@ package struct Chunk: BitwiseCopyable {
 /// What the checkpointer knows about one chunk: which slots the trees of the last checkpoint reach, and where that is
 /// written down.
 package struct SavedChunk: BitwiseCopyable {
+    /// As ``Chunk/reservedBytes``, which is the writer's.
+    package var reservedBytes: UInt32 = 0
     package var savedKind: UInt8 = 0
     package var copy: UInt8 = 0
     package var isChanged: UInt8 = 0

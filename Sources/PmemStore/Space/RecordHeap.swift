@@ -39,6 +39,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
             let chunk = unsafe map[first + index]
             let taken = min(max(reservedBytes - index * Space.chunkBytes, 0), Space.chunkBytes)
             unsafe chunk.pointee.reservedBytes = UInt32(taken)
+            unsafe map.saved(first + index).pointee.reservedBytes = UInt32(taken)
             let isFull = taken == Space.chunkBytes
             unsafe chunk.pointee.kind = isFull ? Chunk.reserved : Chunk.free
             unsafe map.saved(first + index).pointee.savedKind = unsafe chunk.pointee.kind

@@ -46,6 +46,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         let logPosition: UInt64
         let operations: UInt64
         let nextTable: UInt32
+        let replayNanoseconds: UInt64
         let deltas: WordList
     }
 
@@ -101,7 +102,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         ledger.release.cut(epoch: epoch, lastCommit: pin.commit)
         return Cut(
             pin: pin, epoch: epoch, logPosition: writer.log.tail, operations: writer.pace.logged,
-            nextTable: writer.nextTable, deltas: deltas)
+            nextTable: writer.nextTable, replayNanoseconds: writer.pace.replayNanoseconds, deltas: deltas)
     }
 
     // MARK: Step 2
@@ -228,7 +229,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
             } ?? 0
         next.tableBlockCount = UInt32(table.blockCount)
         next.flags = isClosing ? UInt32(CPM_SUPERBLOCK_CLEAN) : 0
-        next.replayNanoseconds = writer.pace.replayNanoseconds
+        next.replayNanoseconds = cut.replayNanoseconds
         return next
     }
 
