@@ -4,6 +4,8 @@
 
 PACKAGES := libpmem-dev libpmemobj-dev pkg-config
 BENCH_PACKAGES := $(PACKAGES) wamerican
+# File systems on loop devices, for tests that run as root.
+TEST_PACKAGES := $(PACKAGES) xfsprogs btrfs-progs e2fsprogs
 
 BENCH_PATH ?= /dev/shm
 BENCH_KEYS ?= 200000
@@ -32,7 +34,7 @@ bench:
 
 test:
 	@scripts/check-swift
-	@scripts/ensure-packages $(PACKAGES)
+	@scripts/ensure-packages $(TEST_PACKAGES)
 	@$(MAKE) --no-print-directory lint unit-test thread-test
 	@echo "make test: lint, tests and ThreadSanitizer run passed"
 

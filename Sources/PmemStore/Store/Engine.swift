@@ -138,6 +138,7 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     }
 
     private func growInBackground() {
+        growths.yieldToOthers()
         while !growths.isEnding {
             let (isLow, chunks) = spaceState()
             if isLow, (try? grow(atLeast: 0)) ?? false { continue }
@@ -192,7 +193,7 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
         guard let growth else { return false }
         return try growing.withLock { _ throws(StoreError) in
             let size = UInt64(spaceState().chunks) << Space.chunkShift
-            let step = min(max(size / 12, 8 << 20), 1 << 30)
+            let step = min(max(size / 32, 8 << 20), 1 << 30)
             let required = UInt64(needed) + 4 * UInt64(Space.chunkBytes)
             let left = quotaBytes > size ? quotaBytes - size : 0
             let wanted = min(max(step, required), left) & ~UInt64(Space.chunkBytes - 1)

@@ -121,7 +121,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         // Also after a failure: nodes that have a place are clean from now on, and the next checkpoint counts on them.
         ledger.add(nodes.births)
         ledger.release.lateDeaths += nodes.lateDeaths
-        giveBackSlots(written: nodes.births.count - nodes.lateDeaths.count)
+        giveBackSlots(lateDeaths: nodes.lateDeaths.count)
         if case .failure = result { unpinAfterFailure(cut) }
         return try result.get()
     }
@@ -148,6 +148,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
                     writer.heap.allocateRun(bytes, mayUseReserve: true)
                 }
             guard let offset else { throw .commit(.full(quotaBytes: 0, neededBytes: UInt64(bytes))) }
+            writer.heap.dirtyNodes -= 1
             return offset
         }
         for _ in 0..<SlotSupply.batch {
@@ -155,6 +156,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
                 break
             }
             slots.add(offset)
+            writer.heap.dirtyNodes -= 1  // a dirty node's slot is no longer to be found, it is at hand
         }
         guard let slot = slots.take() else {
             throw .commit(.full(quotaBytes: 0, neededBytes: UInt64(bytes)))
@@ -162,12 +164,16 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         return slot
     }
 
-    private func giveBackSlots(written: Int) {
+    /// A node that left the tree while it was being written was taken off the dirty ones twice, then as well as before.
+    private func giveBackSlots(lateDeaths: Int) {
         gate.enterForMaintenance()
         defer { gate.leave() }
-        writer.heap.dirtyNodes -= written
+        writer.heap.dirtyNodes += lateDeaths
         do throws(StoreError) {
-            while let slot = slots.take() { try writer.heap.release(slot) }
+            while let slot = slots.take() {
+                writer.heap.dirtyNodes += 1
+                try writer.heap.release(slot)
+            }
         } catch {
             assertionFailure("a slot of this checkpoint cannot be given back: \(error)")
         }
