@@ -110,7 +110,7 @@ typedef struct {
     uint32_t tableBlockCount;
     uint32_t nextTable;
     uint32_t flags;
-    uint64_t replayNanoseconds;  // measured time to replay 1000 operations, 0: not yet measured
+    uint64_t replayNanoseconds;  // time to replay 1000 operations: measured or guessed; 0 at creation
     uint64_t epoch;        // in which the commits up to this checkpoint were made
     uint8_t reserved[120];
 } cpm_superblock;
