@@ -21,7 +21,7 @@
 // A key and its value, in a slot of the record heap. The key follows at byte 12, the value behind the key.
 typedef struct {
     uint32_t checksum;    // over bytes 4... of the record, seeded with its own offset
-    uint32_t epoch;       // generation of the checkpoint that this record was committed ahead of
+    uint32_t epoch;       // in which the record was written; a checkpoint's cut ends an epoch
     uint16_t keyBytes;
     uint16_t valueBytes;  // CPM_VALUE_EXTERNAL: a cpm_external_value follows the key
 } cpm_record_header;
@@ -37,7 +37,7 @@ typedef struct {
 } cpm_external_value;
 _Static_assert(sizeof(cpm_external_value) == 24, "external value");
 
-// One transaction in the commit log. Operations follow; with CPM_LOG_INLINE, their records follow those.
+// One transaction in the commit log. Operations follow, or a cpm_log_spill that says where they are.
 typedef struct {
     uint32_t checksum;  // over bytes 4..., seeded with salt, commit number and the entry's own offset
     uint32_t byteCount; // of the whole entry, a multiple of 64
@@ -46,7 +46,6 @@ typedef struct {
     uint16_t flags;     // CPM_LOG_...; bits 8...15: low byte of the newest durable superblock's generation
     uint16_t magic;
 } cpm_log_entry;
-#define CPM_LOG_INLINE 1u   // the records stand in the entry (page domain)
 #define CPM_LOG_SPILLED 2u  // the operations stand in a heap extent: one cpm_log_spill follows
 #define CPM_LOG_PAD 4u      // no transaction: fills the ring up to its end
 _Static_assert(sizeof(cpm_log_entry) == 24, "log entry");
@@ -55,7 +54,7 @@ typedef struct {
     uint64_t record;    // offset of the record, its kind in bits 0...5
     uint64_t replaced;  // offset of the record that this one takes the place of, or 0
     uint32_t table;
-    uint32_t checksum;  // the record's own
+    uint32_t checksum;  // the record's own; of a delete its low 16 bits
 } cpm_log_operation;
 #define CPM_OPERATION_PUT 1u
 #define CPM_OPERATION_DELETE 2u
@@ -80,7 +79,7 @@ typedef struct {
     uint16_t prefixBytes;  // bytes that all keys below share and the heads leave out
     uint16_t lines;        // size of the node in lines of 64 bytes
     uint16_t reserved0;
-    uint32_t epoch;        // generation of the checkpoint that wrote this node
+    uint32_t epoch;        // that the writing checkpoint ended, not its superblock's generation
     uint32_t heapBytes;    // bytes of the separator heap in use, prefix included
     uint64_t place;        // medium: the node's own offset. DRAM: its reference on the medium, once it has one
     uint64_t pairs;        // in a table's root: number of pairs in the table
@@ -111,7 +110,7 @@ typedef struct {
     uint32_t tableBlockCount;
     uint32_t nextTable;
     uint32_t flags;
-    uint64_t replayNanoseconds;  // measured time to replay 1000 operations, 0: not yet measured
+    uint64_t replayNanoseconds;  // time to replay 1000 operations: measured or guessed; 0 at creation
     uint64_t epoch;        // in which the commits up to this checkpoint were made
     uint8_t reserved[120];
 } cpm_superblock;
@@ -146,7 +145,7 @@ typedef struct {
     uint64_t magic;
     uint32_t checksum;    // over bytes 12..., seeded with the copy's own offset
     uint32_t reserved0;
-    uint64_t generation;
+    uint64_t generation;  // epoch that the writing checkpoint ended
     uint64_t offset;
     uint64_t reserved[4];
     uint64_t chunks[CPM_TABLE_BLOCK_CHUNKS];
@@ -165,7 +164,7 @@ typedef struct {
     uint32_t magic;
     uint32_t checksum;   // over bytes 8..., seeded with the copy's own offset
     uint32_t slotCount;
-    uint32_t epoch;
+    uint32_t epoch;      // that the writing checkpoint ended
 } cpm_bitmap;
 _Static_assert(sizeof(cpm_bitmap) == 16, "bitmap head");
 

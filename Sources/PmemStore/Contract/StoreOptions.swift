@@ -16,17 +16,18 @@ public struct StoreOptions: Sendable, Equatable {
     /// Must be set before a store opens on memory that forgets at a power cut (tmpfs). Default: false.
     public var acceptsVolatileMedium = false
 
-    /// Size of a new store in bytes; it grows online. Default: 32 MiB.
+    /// Size of a new store in bytes; it grows online. A smaller ``quotaBytes`` cuts it.
+    /// Default: 32 MiB.
     public var initialBytes: UInt64 = 32 << 20
 
     /// The store never grows beyond this many bytes; nil: as far as the file system goes.
     public var quotaBytes: UInt64?
 
-    /// Size of the commit log of a new store, in bytes. Default: 8 MiB.
+    /// Size of the commit log of a new store, in bytes: 64 KiB to 4 GiB. Default: 8 MiB.
     public var logBytes: UInt64 = 8 << 20
 
     /// The time that opening after a crash should take at most, in nanoseconds; checkpoints are paced by it.
-    /// Default: 100 ms.
+    /// At least 1 ms. Default: 100 ms.
     public var recoveryTimeTargetNanoseconds: UInt64 = 100_000_000
 
     /// Leaves the fence out of every commit, to measure what it costs. Only on a volatile medium. Default: false.

@@ -43,9 +43,6 @@ internal import CPmem
     }
 
     @inline(__always)
-    package var isPageGranular: Bool { discipline == .pages }
-
-    @inline(__always)
     package func load8(_ offset: UInt64) -> UInt64 { unsafe cpm_load8(address(offset)) }
 
     @inline(__always)

@@ -10,9 +10,6 @@ package protocol Medium: Sendable {
     /// Address of offset 0. For reading only, and only what ``read(_:_:)`` was asked for.
     var base: UnsafeMutableRawPointer { get }
 
-    /// True when durability is by pages and system calls (msync), not by cache lines.
-    var isPageGranular: Bool { get }
-
     /// Loads an aligned 8-byte word.
     func load8(_ offset: UInt64) -> UInt64
 

@@ -1,7 +1,9 @@
 /// Slot sizes. Class 0 is for tree nodes; the others are for records and for large values below a chunk.
 ///
-/// Multiples of 64 bytes up to 1 KiB, then four sizes for each doubling up to 64 KiB, then fractions of a chunk, so
-/// that rounding up costs at most a quarter and mostly an eighth.
+/// Multiples of 64 bytes up to 1 KiB, then four sizes for each doubling up to 64 KiB, then fractions of a chunk.
+/// Rounding up costs less than a line up to 1 KiB and up to a quarter of the length up to a quarter of a chunk, but for
+/// a third right above 64 KiB. Beyond, only the third, the half and the whole of a chunk are left: up to a third, a
+/// half and as much again.
 package enum SizeClass {
     /// The class of tree nodes of ordinary size.
     package static let node = 0

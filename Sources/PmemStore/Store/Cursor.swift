@@ -82,6 +82,8 @@ public struct Cursor: ~Copyable, ~Escapable {
     }
 
     /// The value of the pair that the cursor stands on, in place. Traps when there is none: see ``isValid``.
+    ///
+    /// - Throws: ``StoreError/corrupted(_:)`` when the record is not the one that the tree names.
     public var value: RawSpan {
         @_lifetime(borrow self)
         borrowing get throws(StoreError) {

@@ -86,6 +86,9 @@ extension ReadableTransaction where Self: ~Copyable & ~Escapable {
 
     /// Looks up many keys; `body` gets the index of each and its value, or nil. Cache misses overlap, which makes this
     /// several times as fast as as many single calls.
+    ///
+    /// `body` is called once for each key, in the order of `keys`, for a group of keys at a time. The bytes are lent in
+    /// place and valid for that call. The keys must stay valid until the last one.
     public borrowing func multiGet(
         _ keys: UnsafeBufferPointer<UnsafeRawBufferPointer>, in table: Table = .main,
         _ body: (Int, UnsafeRawBufferPointer?) throws -> Void
@@ -126,7 +129,9 @@ extension ReadableTransaction where Self: ~Copyable & ~Escapable {
         return values
     }
 
-    /// The number that a name stands for.
+    /// The table of a name.
+    ///
+    /// - Throws: ``StoreError/TransactionFailure/noSuchTable(name:)``.
     public borrowing func table(named name: String) throws(StoreError) -> Table {
         guard let table = try tableIfPresent(named: name) else {
             throw .transaction(.noSuchTable(name: name))

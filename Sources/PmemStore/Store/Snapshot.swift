@@ -3,6 +3,7 @@ internal import CPmem
 /// A commit that stays readable for as long as this object lives, from any thread.
 ///
 /// It costs the space of what has been replaced since and that it can still see; nothing that was written later.
+/// ``Store/close()`` does not succeed while it lives.
 public final class Snapshot: Sendable {
     private let store: Store
     private let pin: ReaderTable.Pin

@@ -22,7 +22,7 @@ public struct MediumStatistics: Sendable, Equatable {
     public let fences: UInt64
     /// Lines of 64 bytes that were flushed.
     public let flushedLines: UInt64
-    /// Bytes and lines written by non-temporal stores.
+    /// Bytes copied by non-temporal stores.
     public let nonTemporalBytes: UInt64
     /// Lines of 64 bytes touched by non-temporal stores.
     public let nonTemporalLines: UInt64

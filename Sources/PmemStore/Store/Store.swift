@@ -99,7 +99,8 @@ public final class Store: Sendable {
     /// When it returns, the changes are durable (as far as ``persistence`` says). When `body` throws, nothing has
     /// happened. Waiting writers are let in in the order in which they came.
     ///
-    /// - Throws: what `body` throws; ``StoreError/commit(_:)``.
+    /// - Throws: what `body` throws; ``StoreError/commit(_:)``; ``StoreError/TransactionFailure/closed``; within a
+    ///   `write` of the same thread ``StoreError/TransactionFailure/nestedWrite``, because it would wait for itself.
     @discardableResult
     public func write<R>(_ body: (inout WriteTransaction) throws -> R) throws -> R {
         if engine.gate.isMine { throw StoreError.transaction(.nestedWrite) }
@@ -144,6 +145,8 @@ public final class Store: Sendable {
     }
 
     /// Pins the newest commit for as long as the returned object lives. See ``Snapshot``.
+    ///
+    /// - Throws: ``StoreError/TransactionFailure/tooManyReaders(limit:)``, ``StoreError/TransactionFailure/closed``.
     public func snapshot() throws(StoreError) -> Snapshot {
         Snapshot(store: self, pin: try pin())
     }
@@ -173,8 +176,11 @@ public final class Store: Sendable {
 
     /// Ends the store's use: a last checkpoint, then the files are let go. Twice is harmless.
     ///
-    /// - Throws: ``StoreError/TransactionFailure/readersOpen(count:)`` while snapshots or reads are open; the store
-    ///   then stays open.
+    /// Waits for the writer at work, and up to one second for readers. A last checkpoint that fails is not reported:
+    /// the next open recovers every commit from the log.
+    ///
+    /// - Throws: ``StoreError/TransactionFailure/readersOpen(count:)`` when snapshots or reads are open after that
+    ///   second; the store then stays open. ``StoreError/TransactionFailure/nestedWrite`` within a `write`.
     public func close() throws(StoreError) {
         if engine.gate.isMine { throw .transaction(.nestedWrite) }
         let isMine = state.withLock { state in

@@ -1,6 +1,7 @@
 /// A type whose values serve as keys or values: it has a byte form, and for keys that form orders like the value.
 ///
-/// Integers are stored big-endian (signed ones with the sign bit flipped), so that bytes order like numbers.
+/// Integers are stored big-endian (signed ones with the sign bit flipped), so that bytes order like numbers. That holds
+/// for integers of one type: those of different widths, or signed and unsigned ones, do not order together.
 public protocol StoreBytes {
     /// Calls `body` with the byte form.
     func withStoreBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R

@@ -34,7 +34,9 @@ internal import CPmem
     /// buffer.
     ///
     /// - Throws: ``StoreError/TransactionFailure/keyTooLong(bytes:limit:)``,
-    ///   ``StoreError/CommitFailure/full(quotaBytes:neededBytes:)`` and what reading a damaged tree throws.
+    ///   ``StoreError/TransactionFailure/valueTooLong(bytes:limit:)``,
+    ///   ``StoreError/CommitFailure/full(quotaBytes:neededBytes:)``, other failures of growth and of a checkpoint that
+    ///   makes space, and ``StoreError/corrupted(_:)``.
     @inlinable
     @_lifetime(self: copy self)
     public mutating func put(
@@ -81,6 +83,12 @@ internal import CPmem
 
     /// Puts a value that `body` builds in the mapping itself: no buffer, no copy. `byteCount` is the room it gets;
     /// a value may turn out shorter.
+    ///
+    /// The room is always an extent of its own, whatever its size. A value that turns out so short that it fits a
+    /// smaller slot moves: it is copied once, as ``put(_:forKey:in:)`` would put it.
+    ///
+    /// - Throws: what `body` throws, and then the key keeps the value it had; else what ``put(_:forKey:in:)`` throws,
+    ///   ``StoreError/TransactionFailure/valueTooLong(bytes:limit:)`` for a negative `byteCount` too.
     @_lifetime(self: copy self)
     public mutating func put(
         byteCount: Int, forKey key: some StoreBytes, in table: Table = .main,
@@ -229,7 +237,10 @@ internal import CPmem
         return try createTable(name)
     }
 
-    /// Removes a table with all its pairs. O(pairs).
+    /// Removes a table with all its pairs. O(pairs). Its number is not used again.
+    ///
+    /// - Throws: ``StoreError/TransactionFailure/noSuchTable(name:)``; ``StoreError/commit(_:)`` and
+    ///   ``StoreError/corrupted(_:)`` as a delete.
     @_lifetime(self: copy self)
     public mutating func dropTable(_ name: String) throws(StoreError) {
         let table = try table(named: name)

@@ -6,7 +6,6 @@ internal import Glibc
 /// Memory that plays the medium. Every store is there at once.
 @safe struct ExampleMedium: Medium, @unchecked Sendable {
     let base: UnsafeMutableRawPointer
-    var isPageGranular: Bool { false }
 
     func load8(_ offset: UInt64) -> UInt64 { unsafe (base + Int(offset)).load(as: UInt64.self) }
     func read(_ offset: UInt64, _ byteCount: Int) -> UnsafeRawPointer {

@@ -8,7 +8,6 @@ struct SimulatedMedium: Medium {
     let role: SimulatedEvent.Role
 
     var base: UnsafeMutableRawPointer { unsafe memory.base }
-    var isPageGranular: Bool { false }
 
     func load8(_ offset: UInt64) -> UInt64 { memory.word(Int(offset)) }
 

@@ -4,7 +4,6 @@
 @safe struct HeapMedium: Medium {
     private let memory: Memory
     var base: UnsafeMutableRawPointer { unsafe memory.base }
-    var isPageGranular: Bool { false }
 
     init(byteCount: Int) { memory = Memory(byteCount) }
 
