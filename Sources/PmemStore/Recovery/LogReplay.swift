@@ -37,8 +37,8 @@ struct LogReplay<M: Medium> {
         return outcome
     }
 
-    /// An entry that was written when a newer superblock was durable proves that this one only stands in for it. What
-    /// it names may have been reused since.
+    /// An entry that was written when a newer superblock was durable proves that this one only stands in for it.
+    /// What it names may have been reused since.
     private func checkGeneration(_ entry: LogEntryView, _ superblock: Superblock) throws(StoreError) {
         let generation = superblock.fields.generation
         guard entry.generation == UInt8(truncatingIfNeeded: generation &+ 1) else { return }
