@@ -31,8 +31,6 @@ public enum StoreError: Error, Equatable, Sendable {
         case volatileMedium(path: String, reason: String)
         /// The file system cannot keep the promise that extents stay where they are.
         case unsupportedFileSystem(path: String, name: String, remedy: String)
-        /// The lease level that the options demand cannot be had.
-        case leaseUnavailable(path: String, held: String, reason: String)
         /// An option has a value that cannot be.
         case invalidOption(name: String, reason: String)
         /// A file's extents are not what they were when the segment was sealed.

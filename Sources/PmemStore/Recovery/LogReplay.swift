@@ -183,6 +183,7 @@ struct LogReplay<M: Medium> {
             let value = record.external
             try writer.pointee.heap.claim(value.offset, byteCount: Int(value.byteCount))
             writer.pointee.set.births.append(value.offset)
+            writer.pointee.set.largeBytes += Int(value.byteCount)
         }
     }
 }
@@ -192,6 +193,7 @@ extension Writer {
     mutating func adoptReplayed(commit number: UInt64) {
         for index in 0..<set.births.count { deltas.append(set.births[index]) }
         for index in 0..<set.deaths.count { deltas.append(set.deaths[index]) }
+        pace.logged &+= UInt64(set.largeBytes / Pace.bytesPerOperation)
         set.clear()
         commit = number
     }
@@ -202,7 +204,7 @@ extension Writer {
         retireReplaced(dead: commit)
         adoptCreated(born: commit)
         trees.forget()
-        pace.logged = operations
+        pace.logged &+= operations
     }
 
     /// Records of replayed commits may come from an epoch whose checkpoint failed.
