@@ -30,6 +30,11 @@ public struct StoreOptions: Sendable, Equatable {
     /// At least 1 ms. Default: 100 ms.
     public var recoveryTimeTargetNanoseconds: UInt64 = 100_000_000
 
+    /// Computes the checksum of every record that is read, and of large values, so that a flipped bit in a value is an
+    /// error instead of a wrong answer. Costs a pass over the bytes. Default: false: 16 bits of the record's checksum
+    /// are compared with what the leaf says, which notices lost and misplaced records.
+    public var verifiesRecordsOnRead = false
+
     /// Leaves the fence out of every commit, to measure what it costs. Only on a volatile medium. Default: false.
     public var elidesFencesOnVolatileMedium = false
 

@@ -136,7 +136,10 @@ package struct Recovery<M: Medium> {
         let catalog = TreeState(root: NodeReference(raw: fields.root), pairs: 0, isCatalog: true)
         return WriterPlace(
             Writer(
-                medium: medium, space: NodeSpace(medium: medium, verified: verified), heap: heap,
+                medium: medium,
+                space: NodeSpace(
+                    medium: medium, verified: verified, verifiesRecords: options.verifiesRecordsOnRead),
+                heap: heap,
                 readers: readers, log: log, pace: pace, commit: fields.commit,
                 epoch: UInt32(truncatingIfNeeded: fields.epoch) + 1, catalog: catalog,
                 nextTable: max(fields.nextTable, Catalog.firstNamedTable)))

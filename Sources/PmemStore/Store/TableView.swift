@@ -40,20 +40,50 @@ extension NodeSpace {
         if record.checksum & 0xffff != RecordReference(raw: reference).check {
             throw lost(reference, record)
         }
-        return unsafe record.isExternal ? external(record) : record.inlineValue
+        if verifiesRecords { try verify(record, at: RecordReference(raw: reference).offset) }
+        return record.isExternal ? try unsafe external(record) : unsafe record.inlineValue
     }
 
-    private func external(_ record: RecordPointer) -> UnsafeRawBufferPointer {
+    private func external(_ record: RecordPointer) throws(StoreError) -> UnsafeRawBufferPointer {
         let value = record.external
-        return unsafe UnsafeRawBufferPointer(
-            start: medium.read(value.offset, Int(value.byteCount)), count: Int(value.byteCount))
+        let end = verified.storeBytes
+        guard value.offset <= end, value.byteCount <= end - value.offset else {
+            throw damaged(
+                .largeValue, value.offset, "\(value.byteCount) bytes lead beyond the store's \(end)")
+        }
+        let bytes = unsafe medium.read(value.offset, Int(value.byteCount))
+        if verifiesRecords {
+            let seed = Checksum.seed(.largeValue, offset: value.offset)
+            let computed = unsafe Checksum.of(bytes, Int(value.byteCount), seed: seed)
+            if computed != value.checksum {
+                throw damaged(.largeValue, value.offset, "checksum \(value.checksum), computed \(computed)")
+            }
+        }
+        return unsafe UnsafeRawBufferPointer(start: bytes, count: Int(value.byteCount))
+    }
+
+    @inline(never)
+    private func verify(_ record: RecordPointer, at offset: UInt64) throws(StoreError) {
+        let end = verified.storeBytes
+        guard offset <= end, UInt64(record.byteCount) <= end - offset else {
+            throw damaged(.record, offset, "\(record.byteCount) bytes lead beyond the store's \(end)")
+        }
+        let computed = record.computedChecksum(offset: offset)
+        if computed != record.checksum {
+            throw damaged(.record, offset, "checksum \(record.checksum), computed \(computed)")
+        }
     }
 
     private func lost(_ reference: UInt64, _ record: RecordPointer) -> StoreError {
         let expected = RecordReference(raw: reference)
-        return .corrupted(
-            .init(
-                .record, offset: expected.offset,
-                detail: "checksum \(record.checksum & 0xffff), the leaf says \(expected.check)"))
+        return damaged(
+            .record, expected.offset,
+            "checksum \(record.checksum & 0xffff), the leaf says \(expected.check)")
+    }
+
+    private func damaged(
+        _ structure: StoreError.Corruption.Structure, _ offset: UInt64, _ detail: String
+    ) -> StoreError {
+        .corrupted(.init(structure, offset: offset, detail: detail))
     }
 }

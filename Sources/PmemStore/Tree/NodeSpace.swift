@@ -7,11 +7,14 @@ internal import Glibc
 package struct NodeSpace<M: Medium>: Sendable {
     package let medium: M
     package let verified: VerifiedNodes
+    /// True when every read of a value computes the record's checksum.
+    package let verifiesRecords: Bool
 
     @inline(__always)
-    package init(medium: M, verified: VerifiedNodes) {
+    package init(medium: M, verified: VerifiedNodes, verifiesRecords: Bool = false) {
         self.medium = medium
         self.verified = verified
+        self.verifiesRecords = verifiesRecords
     }
 
     /// The node that a reference names.
