@@ -116,8 +116,8 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     private func checkpointWithinWork(isClosing: Bool) throws(StoreError) -> Bool {
         do throws(StoreError) {
             return try checkpointer.checkpoint(isClosing: isClosing)
-        } catch .commit(.full(let quota, let needed)) {
-            throw .commit(.full(quotaBytes: quota, neededBytes: needed))
+        } catch .commit(let failure) {
+            throw .commit(failure)
         } catch {
             gate.enterForMaintenance()
             writer.poisonReason = "a checkpoint failed: \(error)"

@@ -87,7 +87,8 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         gate.enterForMaintenance()
         defer { gate.leave() }
         let isClean = superblock.flags & UInt32(CPM_SUPERBLOCK_CLEAN) != 0
-        if writer.poisonReason != nil { return nil }
+        // The books may name dead space of a checkpoint that failed: what is durable may still need it.
+        if let reason = writer.poisonReason { throw .commit(.poisoned(reason: reason)) }
         let isSame =
             writer.commit == superblock.commit && ledger.pending.count == 0 && writer.deltas.count == 0
         if isSame && (!isClosing || isClean) { return nil }
