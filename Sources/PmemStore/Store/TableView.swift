@@ -40,11 +40,20 @@ extension NodeSpace {
         if record.checksum & 0xffff != RecordReference(raw: reference).check {
             throw lost(reference, record)
         }
-        return unsafe record.isExternal ? external(record) : record.inlineValue
+        return unsafe record.isExternal ? try external(record, reference) : record.inlineValue
     }
 
-    private func external(_ record: RecordPointer) -> UnsafeRawBufferPointer {
+    private func external(
+        _ record: RecordPointer, _ reference: UInt64
+    ) throws(StoreError) -> UnsafeRawBufferPointer {
         let value = record.external
+        guard value.offset <= verified.storeBytes, value.byteCount <= verified.storeBytes - value.offset
+        else {
+            throw .corrupted(
+                .init(
+                    .record, offset: RecordReference(raw: reference).offset,
+                    detail: "value of \(value.byteCount) bytes at \(value.offset), beyond the store"))
+        }
         return unsafe UnsafeRawBufferPointer(
             start: medium.read(value.offset, Int(value.byteCount)), count: Int(value.byteCount))
     }

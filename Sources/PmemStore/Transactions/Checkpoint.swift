@@ -196,7 +196,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
                 let word = pending[index]
                 try loadBusy(Delta.offset(word))
                 if word & (Delta.death | Delta.external) == Delta.death | Delta.external {
-                    try loadBusy(external(Delta.offset(word)).offset)
+                    try loadBusy(try external(Delta.offset(word)).offset)
                 }
                 index += 1
             }
@@ -208,9 +208,16 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         if unsafe map[chunk].pointee.kind >= Chunk.slab { try writer.heap.loadBusy(chunk) }
     }
 
-    /// Where the value of a record lies that has an extent of its own.
-    private func external(_ record: UInt64) -> cpm_external_value {
-        unsafe RecordPointer(medium.read(record, Record.headerBytes)).external
+    /// Where the value of a record lies that has an extent of its own. What a damaged record names is not set free.
+    private func external(_ record: UInt64) throws(StoreError) -> cpm_external_value {
+        let pointer = unsafe RecordPointer(medium.read(record, Record.headerBytes))
+        let slotBytes = unsafe Int(map[ChunkMap.index(record)].pointee.slotBytes)
+        guard pointer.isExternal, pointer.byteCount <= slotBytes,
+            pointer.computedChecksum(offset: record) == pointer.checksum
+        else {
+            throw .corrupted(.init(.record, offset: record, detail: "a large value's record is damaged"))
+        }
+        return pointer.external
     }
 
     // MARK: Step 4
