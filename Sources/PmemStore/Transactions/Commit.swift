@@ -17,10 +17,10 @@ extension Writer {
         if let failure { throw failure }
         if let reason = poisonReason { throw .commit(.poisoned(reason: reason)) }
         try makeLogRoom()
-        try makeNodeRoom()
         // 3. The records are on their way: every put has started its own. Where does the last one go?
         let isFound = set.hasDeferred ? locateDeferred() : false
         let spill = try spillPlace()
+        try makeNodeRoom()  // behind the spilled list, which may take what the next checkpoint would need
         do throws(StoreError) {
             // 4. Append the log entry behind them.
             appendEntry(spill)
