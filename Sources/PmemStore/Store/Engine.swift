@@ -17,7 +17,7 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     private let map: ChunkMap
     private let verified: VerifiedNodes
     private let quotaBytes: UInt64
-    /// Held while a checkpoint runs.
+    /// Held while a checkpoint runs. True once there must be none any more.
     private let work = Locked(false)
     /// Held while the store grows.
     private let growing = Locked(false)
@@ -102,8 +102,9 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     package func checkpoint(isClosing: Bool = false) throws(StoreError) -> Bool {
         while true {
             do throws(StoreError) {
-                return try work.withLock { _ throws(StoreError) in
-                    try checkpointWithinWork(isClosing: isClosing)
+                return try work.withLock { isOver throws(StoreError) in
+                    if isOver { throw .transaction(.closed) }
+                    return try checkpointWithinWork(isClosing: isClosing)
                 }
             } catch .commit(.full(let quota, let needed)) {
                 guard try grow(atLeast: 0) else {
@@ -113,11 +114,14 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
         }
     }
 
+    /// No checkpoint runs from here on: the mapping is about to go.
+    func endCheckpoints() { work.withLock { $0 = true } }
+
     private func checkpointWithinWork(isClosing: Bool) throws(StoreError) -> Bool {
         do throws(StoreError) {
             return try checkpointer.checkpoint(isClosing: isClosing)
-        } catch .commit(.full(let quota, let needed)) {
-            throw .commit(.full(quotaBytes: quota, neededBytes: needed))
+        } catch .commit(let failure) {
+            throw .commit(failure)
         } catch {
             gate.enterForMaintenance()
             writer.poisonReason = "a checkpoint failed: \(error)"

@@ -218,6 +218,7 @@ public final class Store: Sendable {
         engine.stopMaintenance()
         // A store that cannot be saved is recovered from its log when it is opened next.
         _ = try? engine.checkpoint(isClosing: true)
+        engine.endCheckpoints()
         directory.close()
         isClosed.store(true, ordering: .releasing)
     }

@@ -87,7 +87,8 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         gate.enterForMaintenance()
         defer { gate.leave() }
         let isClean = superblock.flags & UInt32(CPM_SUPERBLOCK_CLEAN) != 0
-        if writer.poisonReason != nil { return nil }
+        // The books may name dead space of a checkpoint that failed: what is durable may still need it.
+        if let reason = writer.poisonReason { throw .commit(.poisoned(reason: reason)) }
         let isSame =
             writer.commit == superblock.commit && ledger.pending.count == 0 && writer.deltas.count == 0
         if isSame && (!isClosing || isClean) { return nil }
@@ -201,7 +202,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
                 let word = pending[index]
                 try loadBusy(Delta.offset(word))
                 if word & (Delta.death | Delta.external) == Delta.death | Delta.external {
-                    try loadBusy(external(Delta.offset(word)).offset)
+                    try loadBusy(try external(Delta.offset(word)).offset)
                 }
                 index += 1
             }
@@ -213,9 +214,16 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         if unsafe map[chunk].pointee.kind >= Chunk.slab { try writer.heap.loadBusy(chunk) }
     }
 
-    /// Where the value of a record lies that has an extent of its own.
-    private func external(_ record: UInt64) -> cpm_external_value {
-        unsafe RecordPointer(medium.read(record, Record.headerBytes)).external
+    /// Where the value of a record lies that has an extent of its own. What a damaged record names is not set free.
+    private func external(_ record: UInt64) throws(StoreError) -> cpm_external_value {
+        let pointer = unsafe RecordPointer(medium.read(record, Record.headerBytes))
+        let slotBytes = unsafe Int(map[ChunkMap.index(record)].pointee.slotBytes)
+        guard pointer.isExternal, pointer.byteCount <= slotBytes,
+            pointer.computedChecksum(offset: record) == pointer.checksum
+        else {
+            throw .corrupted(.init(.record, offset: record, detail: "a large value's record is damaged"))
+        }
+        return pointer.external
     }
 
     // MARK: Step 4

@@ -12,12 +12,15 @@ extension Writer {
             abandon()
             return commit
         }
-        // 2. Validate. With one writer at a time there is nothing that could have changed underneath.
+        // 2. Validate. With one writer at a time there is nothing that could have changed underneath; but `body` may
+        //    have gone on after an error.
+        if let failure { throw failure }
+        if let reason = poisonReason { throw .commit(.poisoned(reason: reason)) }
         try makeLogRoom()
-        try makeNodeRoom()
         // 3. The records are on their way: every put has started its own. Where does the last one go?
         let isFound = set.hasDeferred ? locateDeferred() : false
         let spill = try spillPlace()
+        try makeNodeRoom()  // behind the spilled list, which may take what the next checkpoint would need
         do throws(StoreError) {
             // 4. Append the log entry behind them.
             appendEntry(spill)
@@ -43,6 +46,7 @@ extension Writer {
         trees.rollBack(created: 0, replaced: 0)
         for index in 0..<set.births.count { giveBack(set.births[index]) }
         set.clear()
+        failure = nil
     }
 
     mutating func giveBack(_ offset: UInt64) {

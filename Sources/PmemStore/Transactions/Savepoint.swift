@@ -14,6 +14,7 @@ package struct Savepoint: Sendable {
 extension Writer {
     /// Sets a savepoint: from here on nothing that the transaction has made so far changes in place.
     package mutating func mark() throws(StoreError) -> Savepoint {
+        if let failure { throw failure }
         try applyDeferred()
         try finishTrees()
         forgetTable()
@@ -34,6 +35,7 @@ extension Writer {
         set.deferredKeyBytes = -1
         catalog = mark.catalog
         nextTable = mark.nextTable
+        failure = nil
     }
 
     /// A number that no table of this store has had.

@@ -23,6 +23,8 @@ internal import Glibc
     var isTreeChanged = false
     /// Set while a delete writes: deletes work in a full store.
     var mayUseReserve = false
+    /// Why the open transaction cannot be committed: a change of a tree ended half way, and the log does not know it.
+    var failure: StoreError?
     let scratch: UnsafeMutableRawPointer
 
     package init(
@@ -73,7 +75,11 @@ internal import Glibc
     @inline(__always)
     mutating func storeTable() throws(StoreError) {
         if !isTreeChanged { return }
-        try Catalog.store(tree, table: table, in: &catalog, trees: &trees)
+        do throws(StoreError) {
+            try Catalog.store(tree, table: table, in: &catalog, trees: &trees)
+        } catch {
+            throw broken(error)
+        }
         isTreeChanged = false
     }
 
@@ -134,7 +140,12 @@ internal import Glibc
         try applyDeferred()
         try select(wanted)
         guard try unsafe space.locate(key, root: tree.reference, path: &trees.path) else { return false }
-        let reference = try trees.remove(tree: &tree)
+        let reference: UInt64
+        do throws(StoreError) {
+            reference = try trees.remove(tree: &tree)
+        } catch {
+            throw broken(error)
+        }
         isTreeChanged = true
         died(reference)
         set.append(
@@ -152,7 +163,12 @@ internal import Glibc
         mayUseReserve = true
         defer { mayUseReserve = false }
         let bounds = unsafe try writeRecord(key: low, value: high ?? KeyBytes(start: nil, count: 0))
-        let removed = unsafe try removeRange(low: low, high: high, table: wanted)
+        let removed: Int
+        do throws(StoreError) {
+            removed = unsafe try removeRange(low: low, high: high, table: wanted)
+        } catch {
+            throw broken(error)
+        }
         set.deaths.append(bounds.offset | Delta.death | (bounds.isExternal ? Delta.external : 0))
         unsafe set.append(
             cpm_log_operation(
@@ -191,6 +207,13 @@ internal import Glibc
         if !cursor.isValid { return false }
         let next = unsafe space.record(cursor.reference).key
         return try unsafe space.locate(next, root: tree.reference, path: &trees.path)
+    }
+
+    /// Trees and log have parted company: only a rollback to before, or the transaction's end, helps.
+    @inline(never)
+    private mutating func broken(_ error: StoreError) -> StoreError {
+        failure = error
+        return error
     }
 
     /// A record that no tree names any more.
