@@ -142,7 +142,6 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     }
 
     private func growInBackground() {
-        growths.yieldToOthers()
         while !growths.isEnding {
             let (isLow, chunks) = spaceState()
             if isLow, (try? grow(atLeast: 0)) ?? false { continue }

@@ -52,9 +52,6 @@ final class MaintenanceThread: @unchecked Sendable {
         send(Self.work)
     }
 
-    /// Gives the calling thread a low priority: its work is welcome whenever nothing else needs the processor.
-    func yieldToOthers() { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10) }
-
     /// True once ``stop()`` was called: a long round ends early.
     var isEnding: Bool { signal.load(ordering: .relaxed) & Self.end != 0 }
 

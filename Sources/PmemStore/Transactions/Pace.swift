@@ -18,7 +18,7 @@ package struct Pace: Sendable {
     package static let bytesPerOperation = 4096
 
     /// Before anything was measured, per 1000 operations.
-    private static let guess: UInt64 = 600_000
+    private static let guess: UInt64 = 450_000
 
     package init(targetNanoseconds: UInt64, replayNanoseconds: UInt64) {
         self.targetNanoseconds = targetNanoseconds
