@@ -12,6 +12,9 @@ internal import Synchronization
 public final class Store: Sendable {
     let directory: SegmentDirectory
     let engine: Engine<DirectMedium>
+    // What a read needs, at hand: taken from the engine each time, it would cost counting a reference.
+    private let readers: ReaderTable
+    private let space: NodeSpace<DirectMedium>
     /// Where the store lies.
     public let path: String
     /// Time that opening took, in nanoseconds, and what it had to replay.
@@ -72,6 +75,8 @@ public final class Store: Sendable {
             recovered: recovered, readers: readers,
             checkpointMedium: directory.medium(counters: counters.checkpointer),
             growth: DirectoryGrowth(directory: directory), quotaBytes: options.quotaBytes)
+        self.readers = readers
+        space = engine.space
         openReport = OpenReport(
             nanoseconds: cpm_monotonic_nanoseconds() - begun,
             replayedOperations: recovered.replayedOperations,
@@ -90,8 +95,8 @@ public final class Store: Sendable {
     @inline(__always)
     public func read<R>(_ body: (borrowing ReadTransaction) throws -> R) throws -> R {
         let pin = try pin()
-        defer { engine.readers.unpin(pin) }
-        return try body(ReadTransaction(space: engine.space, pin: pin))
+        defer { readers.unpin(pin) }
+        return try body(ReadTransaction(space: space, pin: pin))
     }
 
     /// Runs `body` as a transaction and commits it: one fence, whatever its size, none when nothing changed.
@@ -122,8 +127,8 @@ public final class Store: Sendable {
     /// As the other `read`; it never suspends.
     public func read<R>(_ body: (borrowing ReadTransaction) throws -> R) async throws -> R {
         let pin = try pin()
-        defer { engine.readers.unpin(pin) }
-        return try body(ReadTransaction(space: engine.space, pin: pin))
+        defer { readers.unpin(pin) }
+        return try body(ReadTransaction(space: space, pin: pin))
     }
 
     @inline(__always)
@@ -154,9 +159,9 @@ public final class Store: Sendable {
     @inline(__always)
     func pin() throws(StoreError) -> ReaderTable.Pin {
         // The reader table outlives close(), so that a late reader can ask. Pin first, as close() looks at pins last.
-        let pin = try engine.readers.pin()
+        let pin = try readers.pin()
         if isClosed.load(ordering: .sequentiallyConsistent) {
-            engine.readers.unpin(pin)
+            readers.unpin(pin)
             throw .transaction(.closed)
         }
         return pin
