@@ -15,7 +15,7 @@ struct VerifiedReadTests {
         #expect(try fixture.store.read { tx in try tx.get("key") } == value)
         try fixture.store.read { tx in
             try tx.withValue(forKey: "key") { span in
-                span.withUnsafeBytes { bytes in
+                unsafe span.withUnsafeBytes { bytes in
                     // The mapping is writable; only this test goes around the door.
                     unsafe UnsafeMutableRawPointer(mutating: bytes.baseAddress)?
                         .storeBytes(of: 6, toByteOffset: valueBytes / 2, as: UInt8.self)
