@@ -344,6 +344,16 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         (byteCount + Space.chunkBytes - 1) / Space.chunkBytes
     }
 
+    /// A slot, or a run where no slot is large enough; nil when there is no space.
+    package mutating func allocate(
+        byteCount: Int, mayUseReserve: Bool = false
+    ) throws(StoreError) -> UInt64? {
+        guard let sizeClass = SizeClass.index(for: byteCount) else {
+            return allocateRun(byteCount, mayUseReserve: mayUseReserve)
+        }
+        return try allocate(sizeClass: sizeClass, mayUseReserve: mayUseReserve)
+    }
+
     /// A run of whole free chunks for `byteCount` bytes; nil when there is none so long.
     package mutating func allocateRun(_ byteCount: Int, mayUseReserve: Bool = false) -> UInt64? {
         let length = Self.runLength(byteCount)

@@ -186,7 +186,6 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
         gate.lend()
         defer { gate.reclaim() }
         try checkpoint()
-        if let reason = writer.poisonReason { throw .commit(.poisoned(reason: reason)) }
     }
 
     // MARK: Growth

@@ -129,9 +129,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
 
     private func unpinAfterFailure(_ cut: Cut) {
         gate.enterForMaintenance()
-        writer.cutCommit = 0
-        readers.unpin(cut.pin)
-        pinCount -= 1
+        endCut(cut)
         gate.leave()
         ledger.add(ledger.release.lateDeaths)
         ledger.release.lateDeaths = []
@@ -142,13 +140,9 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         gate.enterForMaintenance()
         defer { gate.leave() }
         if bytes > NodeLayout.byteCount {
-            let offset =
-                if let sizeClass = SizeClass.index(for: bytes) {
-                    try writer.heap.allocate(sizeClass: sizeClass, mayUseReserve: true)
-                } else {
-                    writer.heap.allocateRun(bytes, mayUseReserve: true)
-                }
-            guard let offset else { throw .commit(.full(quotaBytes: 0, neededBytes: UInt64(bytes))) }
+            guard let offset = try writer.heap.allocate(byteCount: bytes, mayUseReserve: true) else {
+                throw .commit(.full(quotaBytes: 0, neededBytes: UInt64(bytes)))
+            }
             writer.heap.dirtyNodes -= 1
             return offset
         }
@@ -262,10 +256,15 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         writer.log.head = cut.logPosition
         writer.log.generation = superblock.generation
         writer.pace.checkpointed = cut.operations
+        endCut(cut)
+        gate.leave()
+    }
+
+    /// The cut's commit is no longer held. Under the gate.
+    private func endCut(_ cut: Cut) {
         writer.cutCommit = 0
         readers.unpin(cut.pin)
         pinCount -= 1
-        gate.leave()
     }
 
     /// Hands space that no checkpoint and no pinned commit needs back to the heap, a little at a time.

@@ -141,23 +141,11 @@ extension Writer {
     }
 
     private mutating func allocateSpill(_ bytes: Int) throws(StoreError) -> UInt64 {
-        var attempt = 0
-        while true {
-            let offset =
-                if let sizeClass = SizeClass.index(for: bytes) {
-                    try heap.allocate(sizeClass: sizeClass, mayUseReserve: true)
-                } else {
-                    heap.allocateRun(bytes, mayUseReserve: true)
-                }
-            if let offset {
-                set.births.append(offset)
-                set.deaths.append(offset | Delta.death | Delta.spill)
-                return offset
-            }
-            guard let maintenance else { throw .commit(.full(quotaBytes: 0, neededBytes: UInt64(bytes))) }
-            try maintenance.makeSpace(bytes, attempt: attempt)
-            attempt += 1
-        }
+        mayUseReserve = true
+        defer { mayUseReserve = false }
+        let offset = try allocateSlowly(bytes)
+        set.deaths.append(offset | Delta.death | Delta.spill)
+        return offset
     }
 
     // MARK: Step 7

@@ -130,16 +130,10 @@ extension Writer {
     }
 
     @inline(never)
-    private mutating func allocateSlowly(_ byteCount: Int) throws(StoreError) -> UInt64 {
+    mutating func allocateSlowly(_ byteCount: Int) throws(StoreError) -> UInt64 {
         var attempt = 0
         while true {
-            let offset: UInt64?
-            if let sizeClass = SizeClass.index(for: byteCount) {
-                offset = try heap.allocate(sizeClass: sizeClass, mayUseReserve: mayUseReserve)
-            } else {
-                offset = heap.allocateRun(byteCount, mayUseReserve: mayUseReserve)
-            }
-            if let offset {
+            if let offset = try heap.allocate(byteCount: byteCount, mayUseReserve: mayUseReserve) {
                 set.births.append(offset)
                 return offset
             }

@@ -66,20 +66,13 @@ internal import CPmem
             }
         }
         for index in 0..<count where unsafe references[index] != 0 {
-            unsafe prefetchRecord(pointer(index).records[Int(references[index]) - 1])
+            unsafe space.prefetchRecord(pointer(index).records[Int(references[index]) - 1])
         }
         for index in 0..<count where unsafe references[index] != 0 {
             let leaf = pointer(index)
             let position = unsafe space.position(of: keys[index], in: leaf)
             unsafe references[index] = unsafe position.isFound ? leaf.records[position.index] : 0
         }
-    }
-
-    @inline(__always)
-    private func prefetchRecord(_ reference: UInt64) {
-        let address = unsafe space.medium.base + Int(RecordReference(raw: reference).offset)
-        unsafe cpm_prefetch(address)
-        unsafe cpm_prefetch(address + 64)
     }
 
     @inline(__always)

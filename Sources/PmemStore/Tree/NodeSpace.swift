@@ -36,6 +36,14 @@ package struct NodeSpace<M: Medium>: Sendable {
         return unsafe RecordPointer(medium.read(offset, Record.headerBytes))
     }
 
+    /// Fetches the first two lines of the record that a leaf entry names.
+    @inline(__always)
+    package func prefetchRecord(_ reference: UInt64) {
+        let address = unsafe medium.base + Int(RecordReference(raw: reference).offset)
+        unsafe cpm_prefetch(address)
+        unsafe cpm_prefetch(address + 64)
+    }
+
     /// First touch since the store was opened: magic, size, place, checksum and the reference's own check bits.
     @inline(never)
     private func verify(_ reference: NodeReference) throws(StoreError) -> NodePointer {

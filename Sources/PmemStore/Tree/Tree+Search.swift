@@ -169,6 +169,25 @@ extension NodeSpace {
         return unsafe position.isFound ? leaf.records[position.index] : 0
     }
 
+    /// The leaf in which a key is or would be, and the way there without its last step; nil in an empty tree.
+    @inline(__always)
+    private func descend(
+        _ key: KeyBytes, root: NodeReference, path: inout Path
+    ) throws(StoreError) -> NodePointer? {
+        path.depth = 0
+        if root.isNone { return nil }
+        var node = try self.node(root)
+        while !node.isLeaf {
+            let index = unsafe node.childIndex(key)
+            path.push(node, index)
+            let isAboveLeaves = node.level == 1
+            node = try unsafe self.node(NodeReference(raw: cpm_load8(node.children + index)))
+            node.prefetchHeads()
+            if isAboveLeaves { node.prefetchRest() }
+        }
+        return node
+    }
+
     /// Descends to a key and remembers the way. True when the key is there.
     ///
     /// - Parameter replaced: offset of the record that is known to hold the key, or 0. With it, no record is read:
@@ -177,15 +196,7 @@ extension NodeSpace {
     package func locate(
         _ key: KeyBytes, root: NodeReference, path: inout Path, replaced: UInt64 = 0
     ) throws(StoreError) -> Bool {
-        path.depth = 0
-        if root.isNone { return false }
-        var node = try self.node(root)
-        while !node.isLeaf {
-            let index = unsafe node.childIndex(key)
-            path.push(node, index)
-            node = try unsafe self.node(NodeReference(raw: cpm_load8(node.children + index)))
-            node.prefetchHeads()
-        }
+        guard let node = try unsafe descend(key, root: root, path: &path) else { return false }
         if replaced != 0 {
             let index = unsafe indexOfRecord(replaced, key: key, in: node)
             path.push(node, max(index, 0))
@@ -200,17 +211,7 @@ extension NodeSpace {
     /// copy of the leaf will read, so that the caller can do something else meanwhile.
     @inline(__always)
     package func approach(_ key: KeyBytes, root: NodeReference, path: inout Path) throws(StoreError) {
-        path.depth = 0
-        if root.isNone { return }
-        var node = try self.node(root)
-        while !node.isLeaf {
-            let index = unsafe node.childIndex(key)
-            path.push(node, index)
-            let isAboveLeaves = node.level == 1
-            node = try unsafe self.node(NodeReference(raw: cpm_load8(node.children + index)))
-            node.prefetchHeads()
-            if isAboveLeaves { node.prefetchRest() }
-        }
+        guard let node = try unsafe descend(key, root: root, path: &path) else { return }
         path.push(node, 0)
         let head = unsafe keyHead(key, after: node.prefixBytes)
         let index = node.lowerBound(head, from: 0, count: node.count)

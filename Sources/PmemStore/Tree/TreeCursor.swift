@@ -82,19 +82,12 @@ package struct TreeCursor<M: Medium> {
     private func prefetchAhead(of index: Int) {
         let leaf = path.leaf
         let later = index + Self.ahead
-        if later < leaf.count { unsafe prefetchRecord(leaf.records[later]) }
+        if later < leaf.count { unsafe space.prefetchRecord(leaf.records[later]) }
     }
 
     @inline(__always)
     private func prefetchBehind(of index: Int) {
-        if index >= Self.ahead { unsafe prefetchRecord(path.leaf.records[index - Self.ahead]) }
-    }
-
-    @inline(__always)
-    private func prefetchRecord(_ reference: UInt64) {
-        let address = unsafe space.medium.base + Int(RecordReference(raw: reference).offset)
-        unsafe cpm_prefetch(address)
-        unsafe cpm_prefetch(address + 64)
+        if index >= Self.ahead { unsafe space.prefetchRecord(path.leaf.records[index - Self.ahead]) }
     }
 
     @inline(never)
@@ -131,10 +124,10 @@ package struct TreeCursor<M: Medium> {
     private func prefetchLeafStart(_ leaf: NodePointer, toLast: Bool) {
         if toLast {
             for index in stride(from: leaf.count - 1, through: max(0, leaf.count - Self.ahead), by: -1) {
-                unsafe prefetchRecord(leaf.records[index])
+                unsafe space.prefetchRecord(leaf.records[index])
             }
         } else {
-            for index in 0..<min(leaf.count, Self.ahead) { unsafe prefetchRecord(leaf.records[index]) }
+            for index in 0..<min(leaf.count, Self.ahead) { unsafe space.prefetchRecord(leaf.records[index]) }
         }
     }
 
