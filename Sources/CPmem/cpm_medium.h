@@ -66,6 +66,10 @@ static inline void cpm_prefetch(const void *address) { __builtin_prefetch(addres
 // ---------------------------------------------------------------------------------------------------------------
 // Checksum: CRC-32C over 8-byte words. Ranges of 256 bytes and more run in four interleaved lanes (word i belongs
 // to lane i mod 4), because one lane waits three cycles for every word. docs/format.md gives the definition.
+//
+// A CRC is linear: were the lanes joined by more of it, equal changes in two lanes could cancel each other, as those do
+// that a lost 8-byte unit makes where it lies across two words of repeating data. The multiplication is not linear.
+#define CPM_LANE_FACTOR 0x9e3779b97f4a7c15ull
 
 #if defined(__x86_64__)
 __attribute__((target("sse4.2"))) static uint64_t cpm_crc_words_sse42(uint64_t seed, const uint8_t *bytes,
@@ -103,8 +107,9 @@ __attribute__((target("sse4.2"))) static uint32_t cpm_checksum_sse42(uint32_t se
             bytes += 32;
             byteCount -= 32;
         }
-        a = __builtin_ia32_crc32di(a, b | c << 32);
-        a = __builtin_ia32_crc32di(a, d);
+        a = __builtin_ia32_crc32di(a, b * CPM_LANE_FACTOR);
+        a = __builtin_ia32_crc32di(a, c * CPM_LANE_FACTOR);
+        a = __builtin_ia32_crc32di(a, d * CPM_LANE_FACTOR);
     }
     a = cpm_crc_words_sse42(a, bytes, byteCount);
     return (uint32_t)__builtin_ia32_crc32di(a, whole);  // the length is part of what is covered
@@ -131,8 +136,7 @@ static uint32_t cpm_checksum_portable(uint32_t seed, const uint8_t *bytes, uint6
             bytes += 32;
             byteCount -= 32;
         }
-        lane[0] = cpm_crc_word_portable(lane[0], lane[1] | (uint64_t)lane[2] << 32);
-        lane[0] = cpm_crc_word_portable(lane[0], lane[3]);
+        for (int i = 1; i < 4; i++) lane[0] = cpm_crc_word_portable(lane[0], lane[i] * CPM_LANE_FACTOR);
     }
     while (byteCount) {
         uint64_t step = byteCount < 8 ? byteCount : 8;
