@@ -30,7 +30,8 @@ let package = Package(
             pkgConfig: "libpmemobj",
             providers: [.apt(["libpmem-dev", "libpmemobj-dev"])]
         ),
-        .target(name: "PmemStore", dependencies: ["CPmem"], swiftSettings: settings),
+        .target(name: "CBusGuard"),
+        .target(name: "PmemStore", dependencies: ["CPmem", "CBusGuard"], swiftSettings: settings),
         .executableTarget(
             name: "pmembench",
             dependencies: [

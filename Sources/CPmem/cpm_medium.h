@@ -15,6 +15,10 @@ static inline uint64_t cpm_load8(const void *source) {
     return __atomic_load_n((const uint64_t *)source, __ATOMIC_RELAXED);
 }
 
+static inline uint32_t cpm_load4(const void *source) {
+    return __atomic_load_n((const uint32_t *)source, __ATOMIC_RELAXED);
+}
+
 // Starts a copy by non-temporal stores; durable after the next pmem_drain of this thread.
 static inline void cpm_copy_nontemporal(void *destination, const void *source, uint64_t byteCount) {
     pmem_memcpy(destination, source, byteCount, PMEM_F_MEM_NONTEMPORAL | PMEM_F_MEM_NODRAIN);
@@ -28,6 +32,10 @@ static inline uint64_t cpm_compare_exchange8(void *word, uint64_t expected, uint
 
 static inline uint64_t cpm_exchange8(void *word, uint64_t value) {
     return __atomic_exchange_n((uint64_t *)word, value, __ATOMIC_SEQ_CST);
+}
+
+static inline void cpm_add4(void *word, uint32_t value) {
+    __atomic_fetch_add((uint32_t *)word, value, __ATOMIC_SEQ_CST);
 }
 
 static inline void cpm_or8(void *word, uint64_t bits) {

@@ -11,6 +11,7 @@
 #include <linux/futex.h>
 #include <linux/stat.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -33,6 +34,31 @@ static inline int cpm_futex_wake(uint32_t *word, int count) {
 
 // A thread's name, as debuggers and profilers show it.
 int pthread_setname_np(pthread_t thread, const char *name);
+
+// The calling thread takes no signal any more that another thread of the process could take, but those that its own
+// instructions raise.
+static inline int cpm_block_signals(void) {
+    sigset_t set;
+    sigfillset(&set);
+    sigdelset(&set, SIGBUS);
+    sigdelset(&set, SIGSEGV);
+    sigdelset(&set, SIGFPE);
+    sigdelset(&set, SIGILL);
+    sigdelset(&set, SIGTRAP);
+    sigdelset(&set, SIGABRT);
+    return pthread_sigmask(SIG_BLOCK, &set, (sigset_t *)0);
+}
+
+// Waits for a signal that the calling thread blocks. 1: it came, 0: it did not within the time.
+static inline int cpm_wait_signal(int signal, int64_t nanoseconds) {
+    sigset_t set;
+    struct timespec limit = {nanoseconds / 1000000000, nanoseconds % 1000000000};
+    sigemptyset(&set);
+    sigaddset(&set, signal);
+    return sigtimedwait(&set, (siginfo_t *)0, &limit) == signal;
+}
+
+static inline int cpm_thread_identifier(void) { return (int)syscall(SYS_gettid); }
 
 // CLOCK_MONOTONIC in nanoseconds.
 static inline uint64_t cpm_monotonic_nanoseconds(void) {
@@ -80,8 +106,33 @@ static inline int cpm_set_flags(int descriptor, const int *flags) {
     return ioctl(descriptor, _IOW('f', 2, long), flags);
 }
 
+#define CPM_FLAG_IMMUTABLE 0x00000010
+#define CPM_FLAG_APPEND 0x00000020
+
+// The flags of a file that keep others from it, as the kernel holds them now; -1: unknown.
+static inline int cpm_seal_flags(int descriptor) {
+    struct statx answer;
+    if (syscall(SYS_statx, descriptor, "", 0x1000 /* AT_EMPTY_PATH */, 0, &answer)) return -1;
+    return (int)(answer.stx_attributes & (CPM_FLAG_IMMUTABLE | CPM_FLAG_APPEND));  // same bits in both interfaces
+}
+
+struct cpm_clone_range {
+    int64_t source;
+    uint64_t sourceOffset, byteCount, offset;
+};
+
+// FICLONERANGE of a file onto itself. No file system does that; which error it is tells whether it clones at all.
+static inline int cpm_clone_onto_itself(int descriptor) {
+    struct cpm_clone_range range = {descriptor, 0, 4096, 0};
+    return ioctl(descriptor, _IOW(0x94, 13, struct cpm_clone_range), &range);
+}
+
 static inline int cpm_fallocate(int descriptor, int64_t offset, int64_t byteCount) {
     return (int)syscall(SYS_fallocate, descriptor, 0, offset, byteCount);
+}
+
+static inline int cpm_punch_hole(int descriptor, int64_t offset, int64_t byteCount) {
+    return (int)syscall(SYS_fallocate, descriptor, 0x03 /* PUNCH_HOLE | KEEP_SIZE */, offset, byteCount);
 }
 
 // Position of the first hole at or behind offset; the end of the file counts as one.
@@ -105,6 +156,13 @@ static inline int cpm_set_lease_signal(int descriptor, int signal) {
     return fcntl(descriptor, 10 /* F_SETSIG */, signal);
 }
 static inline int cpm_set_lease(int descriptor, int kind) { return fcntl(descriptor, 1024 /* F_SETLEASE */, kind); }
+// Whoever is told of a break: the one thread. For after F_SETLEASE, which sets somebody else.
+static inline int cpm_set_lease_thread(int descriptor, int thread) {
+    struct {
+        int kind, identifier;
+    } owner = {0 /* F_OWNER_TID */, thread};
+    return fcntl(descriptor, 15 /* F_SETOWN_EX */, &owner);
+}
 static inline int cpm_get_lease(int descriptor) { return fcntl(descriptor, 1025 /* F_GETLEASE */); }
 static inline int cpm_lock_description(int descriptor, struct flock *lock) {
     return fcntl(descriptor, 37 /* F_OFD_SETLK */, lock);
@@ -115,6 +173,7 @@ static inline int cpm_lock_holder(int descriptor, struct flock *lock) { return f
 // mmap and madvise flags that older C libraries do not name.
 #define CPM_MAP_SHARED_VALIDATE 0x03
 #define CPM_MAP_SYNC 0x80000
+#define CPM_MADV_DONTNEED 4
 #define CPM_MADV_POPULATE_READ 22
 #define CPM_MADV_POPULATE_WRITE 23
 #define CPM_MADV_COLLAPSE 25

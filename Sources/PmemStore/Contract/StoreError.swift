@@ -35,6 +35,12 @@ public enum StoreError: Error, Equatable, Sendable {
         case invalidOption(name: String, reason: String)
         /// A file's extents are not what they were when the segment was sealed.
         case extentsChanged(path: String, reason: String)
+        /// The demanded ``StoreOptions/minimumLease`` cannot be had.
+        case leaseTooWeak(
+            path: String, demanded: LeaseReport.Level, reached: LeaseReport.Level, reason: String)
+        /// A segment is sealed, by a process that was killed or by somebody else, and the privilege to remove the seal
+        /// is missing. `remedy` is the command that does.
+        case sealed(path: String, remedy: String)
         /// A system call failed.
         case system(call: String, path: String, code: Int32)
     }
@@ -93,6 +99,8 @@ public enum StoreError: Error, Equatable, Sendable {
             case largeValue
             /// The commit log.
             case commitLog
+            /// A page of the mapping that the file does not back any more.
+            case page
         }
         /// What it is.
         public let structure: Structure

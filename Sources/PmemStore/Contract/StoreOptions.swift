@@ -10,6 +10,19 @@ public struct StoreOptions: Sendable, Equatable {
         case always
     }
 
+    /// When to seal the files: to make them immutable, by a flag that takes the privilege CAP_LINUX_IMMUTABLE.
+    ///
+    /// A sealed file cannot be removed, not even by root. ``Store/close()`` removes the seal; after a crash the next
+    /// open does, or `chattr -i -a`.
+    public enum Sealing: Sendable, Equatable {
+        /// Never.
+        case never
+        /// Where stores reach the medium without a page cache, if the privilege is there.
+        case onDirectAccess
+        /// Wherever the privilege is there and the file system lets our own stores pass.
+        case whenPossible
+    }
+
     /// What to do about the path. Default: ``Creation/ifMissing``.
     public var creation: Creation = .ifMissing
 
@@ -34,6 +47,22 @@ public struct StoreOptions: Sendable, Equatable {
     /// error instead of a wrong answer. Costs a pass over the bytes. Default: false: 16 bits of the record's checksum
     /// are compared with what the leaf says, which notices lost and misplaced records.
     public var verifiesRecordsOnRead = false
+
+    /// The least that must keep others from changing the files' block map; a store that cannot have it is refused with
+    /// ``StoreError/OpenFailure/leaseTooWeak(path:demanded:reached:reason:)``. Default: none.
+    public var minimumLease: LeaseReport.Level = .none
+
+    /// When the files are sealed against everybody. Default: ``Sealing/onDirectAccess``.
+    public var sealing: Sealing = .onDirectAccess
+
+    /// How long writers wait for somebody who has opened a segment file and could share or change its blocks, in
+    /// nanoseconds. After that, writers go on, one by one, each behind a look at the block map. nil: 20 ms, and 2 s
+    /// where stores reach the medium directly and blocks can be shared. Default: nil.
+    public var visitorPatienceNanoseconds: UInt64?
+
+    /// Turns a SIGBUS in this store's address range (a file that was cut, a file system without space, a memory error)
+    /// into an error, by a handler that passes every other SIGBUS on. Without, it ends the process. Default: true.
+    public var catchesBusErrors = true
 
     /// Leaves the fence out of every commit, to measure what it costs. Only on a volatile medium. Default: false.
     public var elidesFencesOnVolatileMedium = false

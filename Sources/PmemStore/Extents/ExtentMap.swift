@@ -162,6 +162,17 @@ extension ExtentMap {
         return position == byteCount ? nil : "byte \(position) is in a hole"
     }
 
+    /// The same places, as if nobody else had a share in them.
+    var withoutSharing: ExtentMap {
+        guard isReported else { return self }
+        let own = extents.map { extent in
+            var copy = extent
+            copy.flags &= ~UInt32(FIEMAP_EXTENT_SHARED)
+            return copy
+        }
+        return ExtentMap(reported: own, byteCount: byteCount)
+    }
+
     /// The first place where this map is not `other`, or nil when they are the same.
     package func firstDifference(from other: ExtentMap) -> String? {
         if byteCount != other.byteCount { return "\(byteCount) bytes instead of \(other.byteCount)" }

@@ -5,7 +5,7 @@ internal import Glibc
 struct SealedSegment: Sendable {
     let segment: Segment
     let file: OpenFile
-    /// As measured when the segment was opened or built; what ``SegmentDirectory/verifyExtents()`` compares with.
+    /// As measured when the segment was opened or built; what later measurements are compared with.
     let extents: ExtentMap
     /// True when the file's blocks were moved while no store had it open.
     let hasMoved: Bool
@@ -59,6 +59,7 @@ extension SealedSegment {
             case ELOOP: throw .open(.notAStore(path: path, reason: "it is a symbolic link"))
             case EISDIR: throw .open(.notAStore(path: path, reason: "it is a directory"))
             case EAGAIN: throw .open(.inUse(path: path, pid: nil))
+            case EPERM where try ExtentSeal.remove(at: path): return try openFile(path)
             default: throw .open(.system(call: error.call, path: path, code: error.code))
             }
         }
@@ -91,18 +92,6 @@ extension SealedSegment {
         }
     }
 
-    /// Measures again and throws when the map is not what it was.
-    func verifyExtents() throws(StoreError) {
-        let status = try FailureStage.running.attempt(file.path) { () throws(SystemFailure) in
-            try file.status()
-        }
-        guard status.st_size >= Int64(extents.byteCount) else {
-            let reason = "the file was cut to \(status.st_size) bytes"
-            throw .open(.extentsChanged(path: file.path, reason: reason))
-        }
-        let now = try Self.measure(file, extents.byteCount)
-        if let reason = now.firstDifference(from: extents) ?? now.disqualifier {
-            throw .open(.extentsChanged(path: file.path, reason: reason))
-        }
-    }
+    /// What the keeper of the leases needs to know.
+    var leased: LeasedFile { LeasedFile(file: file, extents: extents) }
 }

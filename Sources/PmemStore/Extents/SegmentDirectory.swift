@@ -11,7 +11,6 @@ internal import Glibc
         let directory: OpenFile
         let lock: StoreLock
         var sealed: [SealedSegment]
-        var lease: LeaseReport
     }
 
     /// Where offset 0 is mapped.
@@ -21,26 +20,29 @@ internal import Glibc
     /// The store's own, as given at creation.
     package let identifier: (UInt64, UInt64)
     package let persistence: PersistenceReport
+    /// Whether the files still back the mapping.
+    package let health: MappingHealth
 
+    private let keeper: LeaseKeeper
     private let mapping: Mapping
     private let pages: PendingPages
     private let elidesFences: Bool
     private let files: Locked<Files?>
 
     private init(
-        _ store: LockedStore, _ mapping: Mapping, _ persistence: PersistenceReport, options: StoreOptions
+        _ store: LockedStore, _ mapping: Mapping, _ persistence: PersistenceReport, _ keeper: LeaseKeeper,
+        options: StoreOptions
     ) {
         unsafe base = mapping.base
         addressBytes = mapping.byteCount
         identifier = (store.identifier.low, store.identifier.high)
         self.persistence = persistence
         self.mapping = mapping
+        self.keeper = keeper
+        health = keeper.health
         pages = PendingPages(path: store.directory.path)
         elidesFences = options.elidesFencesOnVolatileMedium
-        files = Locked(
-            Files(
-                directory: store.directory, lock: store.lock, sealed: store.sealed,
-                lease: ExtentLease.take(all: store.sealed)))
+        files = Locked(Files(directory: store.directory, lock: store.lock, sealed: store.sealed))
     }
 
     deinit { close() }
@@ -55,9 +57,45 @@ internal import Glibc
             throw .open(.invalidOption(name: "elidesFencesOnVolatileMedium", reason: reason))
         }
         let mapping = try map(store, sync: persistence.mapSync)
+        let keeper = try keep(store, mapping, persistence, options)
         store.removeDebris()
-        return SegmentDirectory(store, mapping, persistence, options: options)
+        return SegmentDirectory(store, mapping, persistence, keeper, options: options)
     }
+
+    /// Takes leases and seals, and requires what the options demand of them.
+    private static func keep(
+        _ store: LockedStore, _ mapping: Mapping, _ persistence: PersistenceReport, _ options: StoreOptions
+    ) throws(StoreError) -> LeaseKeeper {
+        let path = store.directory.path
+        let health = MappingHealth(path: path)
+        if options.catchesBusErrors, !health.guardAgainstBusErrors(mapping) {
+            throw .open(.system(call: "sigaction", path: path, code: ENOMEM))
+        }
+        let ground = LeaseGround(
+            store.sealed[0].file, fileSystem: store.fileSystem, isDirect: persistence.mapSync,
+            options: options)
+        let keeper = LeaseKeeper(health: health, ground: ground, repair: nil)
+        do throws(StoreError) {
+            for sealed in store.sealed {
+                keeper.adopt(sealed.leased) { mapping.acceptsFirstStore(at: sealed.segment.baseOffset) }
+            }
+            // Measured once before the lease was had; since then nothing can happen unnoticed.
+            try keeper.verify()
+            try keeper.require(options.minimumLease, path: path)
+        } catch {
+            keeper.dismissAll()
+            health.unguard()
+            throw error
+        }
+        return keeper
+    }
+
+    /// From here on visitors are received; `traffic` stops all stores where they could do harm. Ends with
+    /// ``endWatching()``.
+    func beginWatching(_ traffic: any StoreTraffic) { keeper.begin(holding: traffic) }
+
+    /// Before the last store: what `traffic` belongs to is about to go.
+    func endWatching() { keeper.end() }
 
     private static func map(_ store: LockedStore, sync: Bool) throws(StoreError) -> Mapping {
         let path = store.directory.path
@@ -88,9 +126,7 @@ internal import Glibc
     }
 
     /// What keeps others from changing the block map.
-    package var lease: LeaseReport {
-        files.withLock { $0?.lease ?? LeaseReport(level: .none, reason: "the store is closed") }
-    }
+    package var lease: LeaseReport { keeper.report }
 
     /// Paths of the segments whose blocks were moved while no store had them open. Their contents are unharmed.
     package var movedSegments: [String] {
@@ -101,13 +137,11 @@ internal import Glibc
     package func medium(counters: UnsafeMutablePointer<MediumCounters>) -> DirectMedium {
         unsafe DirectMedium(
             base: base, discipline: persistence.discipline, elidesFences: elidesFences, counters: counters,
-            pages: pages)
+            pages: pages, health: health)
     }
 
     /// Measures every block map again and throws when one is not what it was.
-    package func verifyExtents() throws(StoreError) {
-        for sealed in files.withLock({ $0?.sealed ?? [] }) { try sealed.verifyExtents() }
-    }
+    package func verifyExtents() throws(StoreError) { try keeper.verify() }
 
     // MARK: Growth
 
@@ -129,7 +163,7 @@ internal import Glibc
             manager.discard(sealed)
             throw error
         }
-        adopt(sealed)
+        try adopt(sealed)
         return sealed.segment
     }
 
@@ -170,17 +204,12 @@ internal import Glibc
         }
     }
 
-    private func adopt(_ sealed: SealedSegment) {
-        var refusal: LeaseReport?
-        do {
-            try ExtentLease.take(sealed.file)
-        } catch {
-            refusal = ExtentLease.report(withoutLease: sealed, error)
+    private func adopt(_ sealed: SealedSegment) throws(StoreError) {
+        keeper.adopt(sealed.leased) { [mapping] in
+            mapping.acceptsFirstStore(at: sealed.segment.baseOffset)
         }
-        files.withLock { files in
-            files?.sealed.append(sealed)
-            if let refusal, let held = files?.lease, refusal.level < held.level { files?.lease = refusal }
-        }
+        files.withLock { $0?.sealed.append(sealed) }
+        try keeper.verify()
     }
 
     // MARK: Closing
@@ -188,9 +217,11 @@ internal import Glibc
     /// Unmaps the store and lets go of leases and lock. Once is enough, twice is harmless.
     package func close() {
         guard let open = files.withLock({ $0.take() }) else { return }
+        keeper.end()
         // The mapping before the lock: whoever opens next must be the only one that can store.
+        health.unguard()
         mapping.release()
-        for sealed in open.sealed { ExtentLease.release(sealed.file) }
+        keeper.dismissAll()
         withExtendedLifetime(open.lock) {}
     }
 }

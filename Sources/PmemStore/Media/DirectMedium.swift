@@ -18,19 +18,23 @@ internal import CPmem
     package let base: UnsafeMutableRawPointer
     private let counters: UnsafeMutablePointer<MediumCounters>
     private let pages: Unmanaged<PendingPages>
+    private let health: Unmanaged<MappingHealth>
+    private let faults: UnsafePointer<UInt32>
     private let discipline: Discipline
     private let elidesFences: Bool
 
     /// - Parameters:
-    ///   - pages: Owned by the caller for as long as the medium is used.
+    ///   - pages: Owned by the caller for as long as the medium is used, as is `health`.
     ///   - elidesFences: Leaves drains out altogether, to measure what they cost.
     package init(
         base: UnsafeMutableRawPointer, discipline: Discipline, elidesFences: Bool,
-        counters: UnsafeMutablePointer<MediumCounters>, pages: PendingPages
+        counters: UnsafeMutablePointer<MediumCounters>, pages: PendingPages, health: MappingHealth
     ) {
         unsafe self.base = base
         unsafe self.counters = counters
         unsafe self.pages = Unmanaged.passUnretained(pages)
+        unsafe self.health = Unmanaged.passUnretained(health)
+        unsafe faults = health.faultWord
         self.discipline = discipline
         self.elidesFences = elidesFences
     }
@@ -39,7 +43,7 @@ internal import CPmem
     package func withCounters(_ counters: UnsafeMutablePointer<MediumCounters>) -> DirectMedium {
         unsafe DirectMedium(
             base: base, discipline: discipline, elidesFences: elidesFences, counters: counters,
-            pages: pages.takeUnretainedValue())
+            pages: pages.takeUnretainedValue(), health: health.takeUnretainedValue())
     }
 
     @inline(__always)
@@ -88,13 +92,20 @@ internal import CPmem
 
     @inline(__always)
     package func drain(site: UInt32) throws(StoreError) {
-        if elidesFences { return }
-        unsafe counters.pointee.fences &+= 1
-        if discipline == .pages {
-            try synchronizePages()
-        } else {
-            pmem_drain()
+        if !elidesFences {
+            unsafe counters.pointee.fences &+= 1
+            if discipline == .pages {
+                try synchronizePages()
+            } else {
+                pmem_drain()
+            }
         }
+        try requireWhole()
+    }
+
+    @inline(__always)
+    package func requireWhole() throws(StoreError) {
+        if unsafe cpm_load4(faults) != 0 { throw unsafe health.takeUnretainedValue().failure }
     }
 
     @inline(__always)

@@ -111,6 +111,18 @@ internal import Glibc
         }
     }
 
+    /// Whether a first store to the page at `offset` is let through: the store of the word that is there already.
+    ///
+    /// The page's entry is dropped first, so that the kernel has to decide anew; asked by advice, it answers with an
+    /// error where the store itself would be a SIGBUS. Kernels before 5.14 do not know the advice: false.
+    package func acceptsFirstStore(at offset: UInt64) -> Bool {
+        let page = unsafe place(offset, 4096)
+        _ = unsafe madvise(page, 4096, CPM_MADV_DONTNEED)
+        guard unsafe madvise(page, 4096, CPM_MADV_POPULATE_WRITE) == 0 else { return false }
+        unsafe cpm_store8(page, cpm_load8(page))
+        return true
+    }
+
     /// Gathers a part of the range into huge pages, for memory file systems that give out small ones. Waits; stores and
     /// loads go on meanwhile. Advice only: kernels before 6.1 refuse it.
     package func gatherHugePages(_ offset: UInt64, _ byteCount: UInt64) {

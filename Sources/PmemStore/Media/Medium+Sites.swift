@@ -1,4 +1,5 @@
-/// The calling line as the site, so that a recording medium can name it and callers need not.
+/// The calling line as the site, so that a recording medium can name it and callers need not; and what only a medium of
+/// files knows.
 extension Medium {
     @inline(__always)
     package func store8(_ offset: UInt64, _ value: UInt64, line: UInt32 = #line) {
@@ -29,4 +30,7 @@ extension Medium {
     package func drain(line: UInt32 = #line) throws(StoreError) {
         try drain(site: line)
     }
+
+    /// A medium without files is always whole.
+    package func requireWhole() throws(StoreError) {}
 }

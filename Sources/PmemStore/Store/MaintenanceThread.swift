@@ -1,5 +1,4 @@
 internal import CPmem
-internal import Glibc
 internal import Synchronization
 
 /// A thread that waits until it is woken, and then does one round of work.
@@ -8,7 +7,7 @@ final class MaintenanceThread: @unchecked Sendable {
     private static let end: UInt32 = 2
 
     private let signal = Atomic<UInt32>(0)
-    private var handle: pthread_t?
+    private var thread: NamedThread?
     private let name: String
 
     /// - Parameter name: What debuggers and profilers show; 15 bytes at most.
@@ -16,21 +15,7 @@ final class MaintenanceThread: @unchecked Sendable {
 
     /// Runs `body` once for each time it was woken; several wakes may become one.
     func start(_ body: @escaping @Sendable () -> Void) {
-        let box = unsafe Unmanaged.passRetained(ThreadBody { [self] in loop(body) })
-        var thread = pthread_t()
-        let code = unsafe pthread_create(
-            &thread, nil,
-            { argument in
-                guard let argument = unsafe argument else { return nil }
-                unsafe Unmanaged<ThreadBody>.fromOpaque(argument).takeRetainedValue().run()
-                return nil
-            }, unsafe box.toOpaque())
-        if code == 0 {
-            handle = thread
-            unsafe pthread_setname_np(thread, name)
-        } else {
-            unsafe box.release()
-        }
+        thread = NamedThread(name: name) { [self] in loop(body) }
     }
 
     private func loop(_ body: () -> Void) {
@@ -62,15 +47,9 @@ final class MaintenanceThread: @unchecked Sendable {
 
     /// Ends the thread after its current round.
     func stop() {
-        guard let handle else { return }
+        guard let thread else { return }
         send(Self.end)
-        pthread_join(handle, nil)
-        self.handle = nil
+        thread.join()
+        self.thread = nil
     }
-}
-
-/// What a thread runs.
-private final class ThreadBody {
-    let run: () -> Void
-    init(_ run: @escaping () -> Void) { self.run = run }
 }

@@ -64,13 +64,15 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         try loadBusyBitmaps()
         try ledger.apply()
         adoptGrownSegments()
-        let changed = ledger.live.save(epoch: cut.epoch)
-        table.save(medium, map: map, changed: changed, generation: UInt64(cut.epoch))
+        try gate.store { () throws(StoreError) in
+            let changed = ledger.live.save(epoch: cut.epoch)
+            table.save(medium, map: map, changed: changed, generation: UInt64(cut.epoch))
+        }
         // 3. Fence: everything the new superblock names is durable before it is.
         try medium.drain()
         // 4. Switch the superblock.
         let next = successor(cut, root: root, isClosing: isClosing)
-        write(next)
+        try gate.store { () throws(StoreError) in write(next) }
         // 5. Fence.
         try medium.drain()  // CHECKPOINT DURABLE HERE
         medium.note(.checkpointed(commit: cut.pin.commit))
@@ -110,7 +112,8 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
 
     private func writeNodes(_ cut: Cut) throws(StoreError) -> NodeReference {
         ledger.add(cut.deltas)
-        var nodes = NodeWriter(medium: medium, epoch: cut.epoch) { [self] (bytes) throws(StoreError) in
+        var nodes = NodeWriter(medium: medium, epoch: cut.epoch, gate: gate) {
+            [self] (bytes) throws(StoreError) in
             try takeSlot(bytes)
         }
         let result: Result<NodeReference, StoreError>

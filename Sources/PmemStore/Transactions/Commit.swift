@@ -10,6 +10,7 @@ extension Writer {
         // 1. Freeze. A transaction without operations costs nothing and leaves nothing.
         if set.count == 0 {
             abandon()
+            try medium.requireWhole()
             return commit
         }
         // 2. Validate. With one writer at a time there is nothing that could have changed underneath; but `body` may
@@ -59,7 +60,11 @@ extension Writer {
     }
 
     private mutating func poison(_ error: StoreError) -> StoreError {
-        poisonReason = "commit \(commit + 1) failed half way: \(error)"
+        if case .commit(.poisoned(let reason)) = error {
+            poisonReason = reason
+        } else {
+            poisonReason = "commit \(commit + 1) failed half way: \(error)"
+        }
         return .commit(.poisoned(reason: poisonReason ?? ""))
     }
 

@@ -7,6 +7,7 @@ internal import Glibc
 @safe package struct NodeWriter<M: Medium>: ~Copyable {
     let medium: M
     let epoch: UInt32
+    let gate: WriterGate
     /// Takes slots from the heap, many at a time, because that needs the write gate.
     let takeSlot: (Int) throws(StoreError) -> UInt64
     /// Slots that now hold nodes.
@@ -15,8 +16,11 @@ internal import Glibc
     package private(set) var lateDeaths: [UInt64] = []
     private let image: UnsafeMutableRawPointer
 
-    package init(medium: M, epoch: UInt32, takeSlot: @escaping (Int) throws(StoreError) -> UInt64) {
+    package init(
+        medium: M, epoch: UInt32, gate: WriterGate, takeSlot: @escaping (Int) throws(StoreError) -> UInt64
+    ) {
         self.medium = medium
+        self.gate = gate
         self.epoch = epoch
         self.takeSlot = takeSlot
         unsafe image = .allocate(byteCount: NodeLayout.byteCount, alignment: 64)
@@ -73,7 +77,7 @@ internal import Glibc
         copy.setHeaderForMedium(epoch: epoch, offset: offset)
         let checksum = unsafe Checksum.of(buffer + 4, bytes - 4, seed: Checksum.seed(.node, offset: offset))
         unsafe copy.header.pointee.checksum = checksum
-        unsafe medium.copyIn(offset, buffer, bytes)
+        try gate.store { () throws(StoreError) in unsafe medium.copyIn(offset, buffer, bytes) }
         return NodeReference(offset: offset, checksum: checksum)
     }
 }

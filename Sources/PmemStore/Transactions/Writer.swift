@@ -259,7 +259,7 @@ internal import Glibc
     @inline(__always)
     mutating func enter(_ reference: UInt64, key: KeyBytes, isFound: Bool) throws(StoreError) {
         if isFound {
-            died(trees.replace(reference, tree: &tree))
+            died(try trees.replace(reference, tree: &tree))
         } else {
             try unsafe trees.insert(key, reference, tree: &tree)
         }

@@ -18,6 +18,8 @@ package final class WriterGate: Sendable {
         var isLent = false
         var isBorrowed = false
         var lender: Waiter?
+        /// Somebody holds the gate in order to keep it closed, and wants to know when somebody comes.
+        var isWatched = false
 
         mutating func takeMaintenance() -> Waiter? {
             guard let index = waiting[first...].firstIndex(where: { $0.isMaintenance }) else { return nil }
@@ -84,6 +86,11 @@ package final class WriterGate: Sendable {
     /// The thread whose transaction is open, so that it can be told when it is about to wait for itself.
     private let owner = Atomic<UInt>(0)
 
+    /// What keeps the checkpointer's stores apart from those who stop all stores.
+    package let barrier = StoreBarrier()
+    /// Not 0: somebody has come since the gate is watched.
+    private let demand = Atomic<UInt32>(0)
+
     package init() {}
 
     /// True on the thread whose transaction is open.
@@ -136,7 +143,7 @@ package final class WriterGate: Sendable {
     }
 
     /// Joins the line; true when the gate was open after all, or was lent.
-    private func join(_ waiter: Waiter) -> Bool {
+    private func join(_ waiter: Waiter, isFirst: Bool = false) -> Bool {
         line.withLock { line in
             if word.exchange(2, ordering: .acquiring) == 0 {
                 if line.first == line.waiting.count { word.store(1, ordering: .relaxed) }
@@ -146,7 +153,12 @@ package final class WriterGate: Sendable {
                 line.isBorrowed = true
                 return true
             }
-            line.waiting.append(waiter)
+            if isFirst {
+                line.waiting.insert(waiter, at: line.first)
+            } else {
+                line.waiting.append(waiter)
+                if line.isWatched { announceDemand() }
+            }
             return false
         }
     }
@@ -199,6 +211,63 @@ package final class WriterGate: Sendable {
             return waiter
         }
         waiter?.wait()
+    }
+}
+
+// MARK: - Stopping all stores
+
+extension WriterGate {
+    /// Returns when no store is under way, neither a writer's nor a checkpoint's; none begins before ``goOn()``.
+    ///
+    /// Waits for the transaction at work, and for nobody in line.
+    package func stopStores() {
+        barrier.close()
+        if word.compareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged { return }
+        let waiter = Waiter(isMaintenance: true)
+        if !join(waiter, isFirst: true) { waiter.wait() }
+    }
+
+    package func goOn() {
+        leave()
+        barrier.open()
+    }
+
+    /// While stores are stopped: waits until somebody wants to store, that long at most. False: nobody does.
+    package func isWanted(within nanoseconds: Int64) -> Bool {
+        if watch() { return true }
+        unsafe demand.withUnsafeAddress { _ = unsafe cpm_futex_wait($0, 0, nanoseconds) }
+        return line.withLock { line in
+            line.isWatched = false
+            return isSomebodyThere(line)
+        }
+    }
+
+    private func watch() -> Bool {
+        line.withLock { line in
+            if isSomebodyThere(line) { return true }
+            line.isWatched = true
+            demand.store(0, ordering: .relaxed)
+            return false
+        }
+    }
+
+    private func isSomebodyThere(_ line: borrowing Line) -> Bool {
+        line.first < line.waiting.count || barrier.isWaitedAt
+    }
+
+    private func announceDemand() {
+        demand.store(1, ordering: .releasing)
+        unsafe demand.withUnsafeAddress { _ = unsafe cpm_futex_wake($0, 1) }
+    }
+
+    /// Runs stores of the one checkpoint that is at work, when stores are not stopped.
+    package func store<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
+        if !barrier.enter() {
+            line.withLock { if $0.isWatched { announceDemand() } }
+            barrier.waitAndEnter()
+        }
+        defer { barrier.leave() }
+        return try body()
     }
 }
 

@@ -58,7 +58,7 @@ package enum Catalog {
             if tree.root == 0 {
                 if isFound { _ = try trees.remove(tree: &state) }
             } else if isFound {
-                _ = trees.replace(tree.root, tree: &state)
+                _ = try trees.replace(tree.root, tree: &state)
             } else {
                 try unsafe trees.insert(key, tree.root, tree: &state)
             }

@@ -17,6 +17,14 @@ package struct NodeSpace<M: Medium>: Sendable {
         self.verifiesRecords = verifiesRecords
     }
 
+    /// The same space for a reader that relies on nothing that was verified before. Its `verified` is the reader's to
+    /// deallocate.
+    package var trustingNothing: NodeSpace {
+        NodeSpace(
+            medium: medium, verified: VerifiedNodes(addressBytes: 0, storeBytes: verified.storeBytes),
+            verifiesRecords: true)
+    }
+
     /// The node that a reference names.
     ///
     /// - Throws: ``StoreError/corrupted(_:)`` when a node on the medium is not the one that was written there.
@@ -121,6 +129,7 @@ package struct NodeSpace<M: Medium>: Sendable {
 
     package func insert(_ offset: UInt64) {
         let chunk = Int(offset >> 21)
+        guard chunk < chunkLimit else { return }
         var word = unsafe UInt(cpm_load8_acquire(chunks + chunk))
         if word == 0 {
             guard let fresh = unsafe calloc(Self.wordsPerChunk, 8) else { return }

@@ -4,8 +4,8 @@ internal import Glibc
 extension TreeWriter {
     /// Puts a reference at the located entry in place of the one there, and returns that one.
     @inline(__always)
-    package mutating func replace(_ reference: UInt64, tree: inout TreeState) -> UInt64 {
-        makePathWritable(&tree)
+    package mutating func replace(_ reference: UInt64, tree: inout TreeState) throws(StoreError) -> UInt64 {
+        try makePathWritable(&tree)
         let leaf = path.leaf
         let index = path.leafIndex
         let before = unsafe leaf.records[index]
@@ -23,7 +23,7 @@ extension TreeWriter {
             unsafe makeFirstLeaf(key, reference, tree: &tree)
             return
         }
-        makePathWritable(&tree)
+        try makePathWritable(&tree)
         let leaf = path.leaf
         if unsafe leaf.comparePrefix(key) != 0 { unsafe shortenPrefix(of: leaf, for: key) }
         if leaf.count < NodeLayout.leafCapacity {

@@ -4,7 +4,7 @@ internal import Glibc
 extension TreeWriter {
     /// Removes the located entry and returns its reference.
     package mutating func remove(tree: inout TreeState) throws(StoreError) -> UInt64 {
-        makePathWritable(&tree)
+        try makePathWritable(&tree)
         let leaf = path.leaf
         let reference = leaf.removeEntry(at: path.leafIndex)
         if !tree.isCatalog { tree.pairs -= 1 }

@@ -72,13 +72,15 @@ package struct TreeWriter<M: Medium>: ~Copyable {
     @inline(__always)
     mutating func writable(_ node: NodePointer) -> NodePointer {
         if unsafe node.header.pointee.stamp == stamp { return node }
-        let bytes = node.byteCount
+        // A page that is gone reads as zeros: what they say must not size a copy.
+        let bytes = max(node.byteCount, NodeLayout.byteCount)
         let copy = pool.allocate(bytes)
         if node.isLeaf, node.count <= NodeLayout.leafCapacity / 4 {
             copy.copyLeaf(node)
         } else {
             unsafe memcpy(copy.address, node.address, bytes)
         }
+        unsafe copy.header.pointee.lines = UInt16(bytes >> 6)
         unsafe copy.header.pointee.stamp = stamp
         unsafe copy.header.pointee.place = 0
         unsafe copy.header.pointee.born = 0
@@ -105,16 +107,21 @@ package struct TreeWriter<M: Medium>: ~Copyable {
     }
 
     /// Makes every node of the path writable, from the root down.
+    ///
+    /// - Throws: when a copy was made of what the medium does not hold any more. It is not to be changed then.
     @inline(__always)
-    mutating func makePathWritable(_ tree: inout TreeState) {
+    mutating func makePathWritable(_ tree: inout TreeState) throws(StoreError) {
         let steps = unsafe path.steps
+        var isFromMedium = false
         for level in 0..<path.depth {
             let node = unsafe steps[level].pointer
             let copy = writable(node)
             if copy == node { continue }
+            if unsafe node.header.pointee.stamp == 0 { isFromMedium = true }
             unsafe steps[level].node = unsafe UInt(bitPattern: copy.address)
             setChild(copy, above: level, tree: &tree)
         }
+        if isFromMedium { try space.medium.requireWhole() }
     }
 
     /// Enters a node that has taken another's place on the path into its parent, or as the root.

@@ -60,7 +60,7 @@ import Testing
             let isFound = try unsafe trees.space.locate(bytes, root: tree.reference, path: &trees.path)
             if isFound != isThere { throw Wrong("put found \(isFound) where \(isThere) is right") }
             if isFound {
-                let before = trees.replace(reference, tree: &tree)
+                let before = try trees.replace(reference, tree: &tree)
                 if before != model[place].reference { throw Wrong("put replaced another entry") }
             } else {
                 try unsafe trees.insert(bytes, reference, tree: &tree)
