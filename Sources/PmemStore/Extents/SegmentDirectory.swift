@@ -40,7 +40,7 @@ internal import Glibc
         self.mapping = mapping
         self.keeper = keeper
         health = keeper.health
-        pages = PendingPages(path: store.directory.path)
+        pages = PendingPages(path: store.directory.path, health: keeper.health)
         elidesFences = options.elidesFencesOnVolatileMedium
         files = Locked(Files(directory: store.directory, lock: store.lock, sealed: store.sealed))
     }
@@ -137,7 +137,7 @@ internal import Glibc
     package func medium(counters: UnsafeMutablePointer<MediumCounters>) -> DirectMedium {
         unsafe DirectMedium(
             base: base, discipline: persistence.discipline, elidesFences: elidesFences, counters: counters,
-            pages: pages, health: health)
+            pages: pages)
     }
 
     /// Measures every block map again and throws when one is not what it was.

@@ -18,23 +18,19 @@ internal import CPmem
     package let base: UnsafeMutableRawPointer
     private let counters: UnsafeMutablePointer<MediumCounters>
     private let pages: Unmanaged<PendingPages>
-    private let health: Unmanaged<MappingHealth>
-    private let faults: UnsafePointer<UInt32>
     private let discipline: Discipline
     private let elidesFences: Bool
 
     /// - Parameters:
-    ///   - pages: Owned by the caller for as long as the medium is used, as is `health`.
+    ///   - pages: Owned by the caller for as long as the medium is used.
     ///   - elidesFences: Leaves drains out altogether, to measure what they cost.
     package init(
         base: UnsafeMutableRawPointer, discipline: Discipline, elidesFences: Bool,
-        counters: UnsafeMutablePointer<MediumCounters>, pages: PendingPages, health: MappingHealth
+        counters: UnsafeMutablePointer<MediumCounters>, pages: PendingPages
     ) {
         unsafe self.base = base
         unsafe self.counters = counters
         unsafe self.pages = Unmanaged.passUnretained(pages)
-        unsafe self.health = Unmanaged.passUnretained(health)
-        unsafe faults = health.faultWord
         self.discipline = discipline
         self.elidesFences = elidesFences
     }
@@ -43,7 +39,7 @@ internal import CPmem
     package func withCounters(_ counters: UnsafeMutablePointer<MediumCounters>) -> DirectMedium {
         unsafe DirectMedium(
             base: base, discipline: discipline, elidesFences: elidesFences, counters: counters,
-            pages: pages.takeUnretainedValue(), health: health.takeUnretainedValue())
+            pages: pages.takeUnretainedValue())
     }
 
     @inline(__always)
@@ -105,7 +101,8 @@ internal import CPmem
 
     @inline(__always)
     package func requireWhole() throws(StoreError) {
-        if unsafe cpm_load4(faults) != 0 { throw unsafe health.takeUnretainedValue().failure }
+        if unsafe pages._withUnsafeGuaranteedRef({ unsafe cpm_load4($0.faults) }) == 0 { return }
+        throw unsafe pages.takeUnretainedValue().health.failure
     }
 
     @inline(__always)

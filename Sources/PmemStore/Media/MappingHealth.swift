@@ -5,8 +5,8 @@ internal import Glibc
 /// Whether the files still back a mapping: one word that the commit looks at behind its fence, and a reader behind its
 /// last load.
 ///
-/// It changes once, from whole to broken, by the handler of SIGBUS (``BusGuard``) or by whoever finds that the block map
-/// is not what it was. After that it only counts further faults.
+/// It changes once, from whole to broken, by the handler of SIGBUS (``BusGuard``) or by whoever finds that the block
+/// map is not what it was. After that it only counts further faults.
 @safe package final class MappingHealth: @unchecked Sendable {
     private let words: UnsafeMutablePointer<cpm_guard_words>
     private let storage: UnsafeMutableRawPointer

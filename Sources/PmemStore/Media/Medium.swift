@@ -33,8 +33,8 @@ package protocol Medium: Sendable {
 
     /// Waits until everything this thread started is durable: the fence.
     ///
-    /// In the page domain this is the system call, and it can fail. It also fails when the file no longer backs what was
-    /// stored; see ``requireWhole()``.
+    /// In the page domain this is the system call, and it can fail. It also fails when the file no longer backs
+    /// what was stored; see ``requireWhole()``.
     func drain(site: UInt32) throws(StoreError)
 
     /// Throws when the mapping is not whole any more, so that nothing that was read or stored can be relied upon.

@@ -6,7 +6,7 @@ internal import Glibc
 /// A drain speaks for its own thread only, as a fence does, so each thread has its own list and the commit path
 /// never waits for the msync of a checkpoint. A thread that ends without a drain leaves a list behind; whoever gets
 /// its identity next syncs a little more than needed, which is harmless.
-package final class PendingPages: Sendable {
+@safe package final class PendingPages: @unchecked Sendable {
     /// A half-open range of bytes that begins and ends on page boundaries.
     struct Run: Equatable, Sendable {
         var start: UInt64
@@ -17,12 +17,17 @@ package final class PendingPages: Sendable {
     /// Lists that long are merged at once, so that a large checkpoint does not keep one entry per node.
     private static let mergeThreshold = 1024
 
+    /// Whether the mapping that the pages belong to is whole, and the word that says so.
+    let health: MappingHealth
+    let faults: UnsafePointer<UInt32>
     private let path: String
     private let runs = Locked<[UInt: [Run]]>([:])
 
     /// - Parameter path: The store's, for errors.
-    package init(path: String) {
+    package init(path: String, health: MappingHealth) {
         self.path = path
+        self.health = health
+        unsafe faults = health.faultWord
     }
 
     /// Remembers the pages that hold `byteCount` bytes at `offset`.

@@ -4,8 +4,8 @@ import Testing
 
 @testable internal import PmemStore
 
-/// What happens when somebody changes the files all the same: a typed stop, nothing acknowledged afterwards, intact data
-/// still readable.
+/// What happens when somebody changes the files all the same: a typed stop, nothing acknowledged afterwards, intact
+/// data still readable.
 @Suite("Lease: broken promises", .enabled(if: LeaseFixture.areAvailable, "\(LoopMount.requirement)"))
 struct BrokenPromiseTests {
     private func expectPoisoned(_ fixture: LeaseFixture, containing text: String) {

@@ -4,7 +4,7 @@ import Testing
 
 @testable internal import PmemStore
 
-/// Others open the files of an open store: they get in at once, the store goes on, and is sure of its blocks afterwards.
+/// Others open the files of an open store: they get in at once, the store goes on, and is sure of its blocks then.
 @Suite("Lease: visitors", .enabled(if: LeaseFixture.areAvailable, "\(LoopMount.requirement)"))
 struct VisitorTests {
     /// Long before the kernel's own patience of 45 seconds ends.

@@ -97,7 +97,7 @@ struct PendingPagesTests {
     @Test("A drain syncs each contiguous range once, and nothing twice")
     func synchronize() throws {
         let mapping = try Mapping.reserve([1 << 30])
-        let pages = PendingPages(path: "none")
+        let pages = PendingPages(path: "none", health: MappingHealth(path: "none"))
         pages.insert(4095, 2)
         pages.insert(100, 8)
         pages.insert(1 << 20, 4096)
@@ -109,7 +109,7 @@ struct PendingPagesTests {
     @Test("A drain speaks for its own thread")
     func threads() throws {
         let mapping = try Mapping.reserve([1 << 30])
-        let pages = PendingPages(path: "none")
+        let pages = PendingPages(path: "none", health: MappingHealth(path: "none"))
         let other = Thread { pages.insert(0, 1) }
         pages.insert(1 << 20, 1)
         other.join()
@@ -119,7 +119,7 @@ struct PendingPagesTests {
     @Test("A large checkpoint keeps a short list")
     func manyRuns() throws {
         let mapping = try Mapping.reserve([1 << 30])
-        let pages = PendingPages(path: "none")
+        let pages = PendingPages(path: "none", health: MappingHealth(path: "none"))
         for page in (0..<5000).reversed() { pages.insert(UInt64(page) * 4096, 1) }
         #expect(try unsafe pages.synchronize(base: mapping.base) == 1)
     }
@@ -129,7 +129,7 @@ struct PendingPagesTests {
         let mapping = try Mapping.reserve([1 << 30])
         let base = unsafe mapping.base
         mapping.release()
-        let pages = PendingPages(path: "somewhere")
+        let pages = PendingPages(path: "somewhere", health: MappingHealth(path: "somewhere"))
         pages.insert(0, 1)
         let expected = StoreError.commit(.system(call: "msync", path: "somewhere", code: ENOMEM))
         #expect(throws: expected) { _ = try unsafe pages.synchronize(base: base) }

@@ -51,11 +51,12 @@ private struct Compiler: Sendable {
         let scratch = ScratchDirectory(.ordinaryFileSystem)
         let file = scratch.path + "/snippet.swift"
         let map = SourceTree.root + "/Sources/CPmem/module.modulemap"
+        let guardMap = SourceTree.root + "/Sources/CBusGuard/include/module.modulemap"
         overwrite(file, at: 0, with: Array(source.utf8))
         Shell.run(
             "exec >'\(scratch.path)/output' 2>&1; "
                 + "swiftc -emit-sil -o /dev/null -swift-version 6 "
-                + "-I '\(modules)' -Xcc '-fmodule-map-file=\(map)' "
+                + "-I '\(modules)' -Xcc '-fmodule-map-file=\(map)' -Xcc '-fmodule-map-file=\(guardMap)' "
                 + "'\(file)'; true")
         return String(decoding: bytes(of: scratch.path + "/output"), as: UTF8.self)
     }
