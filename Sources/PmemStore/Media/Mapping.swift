@@ -8,7 +8,7 @@ internal import Glibc
     /// Segments begin at multiples of this, so that the kernel can map them by huge pages.
     package static let alignment: UInt64 = 2 << 20
     /// Tried in turn: a limited address space (ulimit -v, small machines) may not have the first.
-    package static let reservationSizes: [UInt64] = [4 << 40, 1 << 40, 256 << 30, 64 << 30]
+    package static let reservationSizes: [UInt64] = [4 << 40, 1 << 40, 256 << 30, 64 << 30, 16 << 30]
     /// One step of prefaulting: long enough to be cheap, short enough to be interrupted.
     private static let prefaultStep: UInt64 = 64 << 20
 
@@ -38,7 +38,8 @@ internal import Glibc
             if let start = unsafe start, unsafe start != MAP_FAILED {
                 return unsafe Mapping(base: trim(start, whole, to: Int(size)), byteCount: size)
             }
-            if errno != ENOMEM { break }
+            // Analysers that run a program on a machine of their own refuse what they cannot place with EINVAL.
+            if errno != ENOMEM && errno != EINVAL { break }
         }
         throw SystemFailure("mmap")
     }
