@@ -4,6 +4,7 @@
 
 #include <libpmem.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 // An aligned 8-byte store that the compiler can neither tear, merge nor drop.
@@ -22,6 +23,31 @@ static inline uint32_t cpm_load4(const void *source) {
 // Starts a copy by non-temporal stores; durable after the next pmem_drain of this thread.
 static inline void cpm_copy_nontemporal(void *destination, const void *source, uint64_t byteCount) {
     pmem_memcpy(destination, source, byteCount, PMEM_F_MEM_NONTEMPORAL | PMEM_F_MEM_NODRAIN);
+}
+
+// True when the environment tells libpmem not to store past the caches.
+static inline int cpm_is_movnt_forbidden(void) {
+    const char *value = getenv("PMEM_NO_MOVNT");
+    return value && strcmp(value, "1") == 0;
+}
+
+// As cpm_copy_nontemporal, for whole lines: source and destination at multiples of 64, byteCount one too. What libpmem
+// does for them, without the calls and tests on the way there, which cost more than the copy of a small record.
+static inline void cpm_copy_lines_nontemporal(void *destination, const void *source, uint64_t byteCount) {
+#if defined(__x86_64__)
+    typedef uint64_t pair __attribute__((vector_size(16)));
+    pair *to = (pair *)destination;
+    const pair *from = (const pair *)source;
+    for (uint64_t line = 0; line < byteCount >> 6; line++, to += 4, from += 4) {
+        pair a = from[0], b = from[1], c = from[2], d = from[3];
+        __builtin_nontemporal_store(a, to);
+        __builtin_nontemporal_store(b, to + 1);
+        __builtin_nontemporal_store(c, to + 2);
+        __builtin_nontemporal_store(d, to + 3);
+    }
+#else
+    cpm_copy_nontemporal(destination, source, byteCount);
+#endif
 }
 
 // For words in DRAM that several threads share.
@@ -72,6 +98,51 @@ static inline void cpm_pause(void) {
 static inline void cpm_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
 
 // ---------------------------------------------------------------------------------------------------------------
+// Search: how many of count ascending words are below bound. All words are compared, at once and without a branch that
+// depends on them; a binary search waits for each word before it knows the next.
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static uint64_t cpm_count_below_avx2(const uint64_t *words, uint64_t count,
+                                                                     uint64_t bound) {
+    typedef int64_t four __attribute__((vector_size(32), aligned(8)));
+    const int64_t sign = INT64_MIN;  // vectors compare as signed numbers
+    const int64_t limit = (int64_t)bound ^ sign;
+    four below = {0, 0, 0, 0}, others = {0, 0, 0, 0};
+    const uint64_t *end = words + count;
+    for (; end - words >= 8; words += 8) {
+        below -= (*(const four *)words ^ sign) < limit;
+        others -= (*(const four *)(words + 4) ^ sign) < limit;
+    }
+    if (end - words >= 4) {
+        below -= (*(const four *)words ^ sign) < limit;
+        words += 4;
+    }
+    below += others;
+    uint64_t sum = (uint64_t)(below[0] + below[1] + below[2] + below[3]);
+#pragma clang loop vectorize(disable) unroll(disable)
+    for (; words < end; words++) sum += *words < bound;
+    return sum;
+}
+#endif
+
+static inline uint64_t cpm_count_below_portable(const uint64_t *words, uint64_t count, uint64_t bound) {
+    const uint64_t *base = words;
+    while (count > 1) {
+        uint64_t half = count >> 1;
+        base = base[half - 1] < bound ? base + half : base;
+        count -= half;
+    }
+    return (uint64_t)(base - words) + (count == 1 && *base < bound);
+}
+
+static inline uint64_t cpm_count_below(const uint64_t *words, uint64_t count, uint64_t bound) {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2")) return cpm_count_below_avx2(words, count, bound);
+#endif
+    return cpm_count_below_portable(words, count, bound);
+}
+
+// ---------------------------------------------------------------------------------------------------------------
 // Checksum: CRC-32C over 8-byte words. Ranges of 256 bytes and more run in four interleaved lanes (word i belongs
 // to lane i mod 4), because one lane waits three cycles for every word. docs/format.md gives the definition.
 //
@@ -79,22 +150,37 @@ static inline void cpm_prefetch(const void *address) { __builtin_prefetch(addres
 // that a lost 8-byte unit makes where it lies across two words of repeating data. The multiplication is not linear.
 #define CPM_LANE_FACTOR 0x9e3779b97f4a7c15ull
 
+static inline uint64_t cpm_word(const uint8_t *bytes) {
+    uint64_t word;
+    memcpy(&word, bytes, 8);
+    return word;
+}
+
+static inline uint64_t cpm_half_word(const uint8_t *bytes) {
+    uint32_t word;
+    memcpy(&word, bytes, 4);
+    return word;
+}
+
+// Fewer than 8 bytes, padded with zeros.
+static inline uint64_t cpm_short_word(const uint8_t *bytes, uint64_t byteCount) {
+    uint64_t word = 0;
+    for (uint64_t i = 0; i < byteCount; i++) word |= (uint64_t)bytes[i] << 8 * i;
+    return word;
+}
+
 #if defined(__x86_64__)
-__attribute__((target("sse4.2"))) static uint64_t cpm_crc_words_sse42(uint64_t seed, const uint8_t *bytes,
-                                                                      uint64_t byteCount) {
-    uint64_t crc = seed, word;
-    while (byteCount >= 8) {
-        memcpy(&word, bytes, 8);
-        crc = __builtin_ia32_crc32di(crc, word);
-        bytes += 8;
-        byteCount -= 8;
+__attribute__((target("sse4.2"))) static inline uint64_t cpm_crc_words_sse42(uint64_t crc, const uint8_t *bytes,
+                                                                             uint64_t byteCount) {
+    for (; byteCount >= 32; bytes += 32, byteCount -= 32) {
+        crc = __builtin_ia32_crc32di(crc, cpm_word(bytes));
+        crc = __builtin_ia32_crc32di(crc, cpm_word(bytes + 8));
+        crc = __builtin_ia32_crc32di(crc, cpm_word(bytes + 16));
+        crc = __builtin_ia32_crc32di(crc, cpm_word(bytes + 24));
     }
-    if (byteCount) {
-        word = 0;
-        memcpy(&word, bytes, byteCount);
-        crc = __builtin_ia32_crc32di(crc, word);
-    }
-    return crc;
+    for (; byteCount >= 8; bytes += 8, byteCount -= 8) crc = __builtin_ia32_crc32di(crc, cpm_word(bytes));
+    if (byteCount == 4) return __builtin_ia32_crc32di(crc, cpm_half_word(bytes));
+    return byteCount ? __builtin_ia32_crc32di(crc, cpm_short_word(bytes, byteCount)) : crc;
 }
 
 __attribute__((target("sse4.2"))) static uint32_t cpm_checksum_sse42(uint32_t seed, const uint8_t *bytes,
@@ -102,18 +188,12 @@ __attribute__((target("sse4.2"))) static uint32_t cpm_checksum_sse42(uint32_t se
     uint64_t a = seed;
     uint64_t whole = byteCount;
     if (byteCount >= 256) {
-        uint64_t b = a ^ 1, c = a ^ 2, d = a ^ 3, word;
-        while (byteCount >= 32) {
-            memcpy(&word, bytes, 8);
-            a = __builtin_ia32_crc32di(a, word);
-            memcpy(&word, bytes + 8, 8);
-            b = __builtin_ia32_crc32di(b, word);
-            memcpy(&word, bytes + 16, 8);
-            c = __builtin_ia32_crc32di(c, word);
-            memcpy(&word, bytes + 24, 8);
-            d = __builtin_ia32_crc32di(d, word);
-            bytes += 32;
-            byteCount -= 32;
+        uint64_t b = a ^ 1, c = a ^ 2, d = a ^ 3;
+        for (; byteCount >= 32; bytes += 32, byteCount -= 32) {
+            a = __builtin_ia32_crc32di(a, cpm_word(bytes));
+            b = __builtin_ia32_crc32di(b, cpm_word(bytes + 8));
+            c = __builtin_ia32_crc32di(c, cpm_word(bytes + 16));
+            d = __builtin_ia32_crc32di(d, cpm_word(bytes + 24));
         }
         a = __builtin_ia32_crc32di(a, b * CPM_LANE_FACTOR);
         a = __builtin_ia32_crc32di(a, c * CPM_LANE_FACTOR);
@@ -134,12 +214,11 @@ static uint32_t cpm_crc_word_portable(uint32_t crc, uint64_t word) {
 
 static uint32_t cpm_checksum_portable(uint32_t seed, const uint8_t *bytes, uint64_t byteCount) {
     uint32_t lane[4] = {seed, seed ^ 1, seed ^ 2, seed ^ 3};
-    uint64_t whole = byteCount, word;
+    uint64_t whole = byteCount;
     if (byteCount >= 256) {
         while (byteCount >= 32) {
             for (int i = 0; i < 4; i++) {
-                memcpy(&word, bytes + 8 * i, 8);
-                lane[i] = cpm_crc_word_portable(lane[i], word);
+                lane[i] = cpm_crc_word_portable(lane[i], cpm_word(bytes + 8 * i));
             }
             bytes += 32;
             byteCount -= 32;
@@ -148,9 +227,7 @@ static uint32_t cpm_checksum_portable(uint32_t seed, const uint8_t *bytes, uint6
     }
     while (byteCount) {
         uint64_t step = byteCount < 8 ? byteCount : 8;
-        word = 0;
-        memcpy(&word, bytes, step);
-        lane[0] = cpm_crc_word_portable(lane[0], word);
+        lane[0] = cpm_crc_word_portable(lane[0], cpm_short_word(bytes, step));
         bytes += step;
         byteCount -= step;
     }

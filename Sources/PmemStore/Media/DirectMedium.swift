@@ -20,6 +20,8 @@ internal import CPmem
     private let pages: Unmanaged<PendingPages>
     private let discipline: Discipline
     private let elidesFences: Bool
+    /// Whole lines go to the mapping without a call; not where libpmem is told not to store past the caches.
+    private let streamsLines: Bool
 
     /// - Parameters:
     ///   - pages: Owned by the caller for as long as the medium is used.
@@ -33,6 +35,7 @@ internal import CPmem
         unsafe self.pages = Unmanaged.passUnretained(pages)
         self.discipline = discipline
         self.elidesFences = elidesFences
+        streamsLines = discipline != .pages && cpm_is_movnt_forbidden() == 0
     }
 
     /// The same medium, counted elsewhere.
@@ -59,12 +62,16 @@ internal import CPmem
     package func copyIn(_ offset: UInt64, _ source: UnsafeRawPointer, _ byteCount: Int, site: UInt32) {
         unsafe counters.pointee.nonTemporalBytes &+= UInt64(truncatingIfNeeded: byteCount)
         unsafe counters.pointee.nonTemporalLines &+= Self.lines(offset, byteCount)
-        if discipline == .pages {
-            unsafe copyInPages(offset, source, byteCount)
+        let unaligned = (Int(truncatingIfNeeded: offset) | Int(bitPattern: source) | byteCount) & 63
+        if streamsLines, unaligned == 0, byteCount <= Self.longestStream {
+            unsafe cpm_copy_lines_nontemporal(address(offset), source, UInt64(truncatingIfNeeded: byteCount))
         } else {
-            unsafe cpm_copy_nontemporal(address(offset), source, UInt64(truncatingIfNeeded: byteCount))
+            unsafe copyInOtherwise(offset, source, byteCount)
         }
     }
+
+    /// Longer copies go through libpmem, whose wider stores then outweigh the call.
+    private static var longestStream: Int { 512 }
 
     @inline(__always)
     package func construct<R>(
@@ -121,7 +128,11 @@ internal import CPmem
     }
 
     @inline(never)
-    private func copyInPages(_ offset: UInt64, _ source: UnsafeRawPointer, _ byteCount: Int) {
+    private func copyInOtherwise(_ offset: UInt64, _ source: UnsafeRawPointer, _ byteCount: Int) {
+        if discipline != .pages {
+            unsafe cpm_copy_nontemporal(address(offset), source, UInt64(truncatingIfNeeded: byteCount))
+            return
+        }
         unsafe address(offset).copyMemory(from: source, byteCount: byteCount)
         unsafe pages.takeUnretainedValue().insert(offset, byteCount)
     }

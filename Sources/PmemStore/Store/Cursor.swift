@@ -10,8 +10,6 @@ public struct Cursor: ~Copyable, ~Escapable {
         cursor = TreeCursor(space: view.space, root: view.tree.reference)
     }
 
-    deinit { cursor.deallocate() }
-
     /// Stands on the first pair whose key is at least `key`. False when there is none.
     @discardableResult
     @_lifetime(self: copy self)

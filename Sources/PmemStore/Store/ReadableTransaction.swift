@@ -174,7 +174,6 @@ public struct Pair: Equatable, Sendable {
 extension TableView {
     func edge(last: Bool) throws(StoreError) -> Pair? {
         var cursor = TreeCursor(space: space, root: tree.reference)
-        defer { cursor.deallocate() }
         if last { try cursor.seekLast() } else { try cursor.seekFirst() }
         guard cursor.isValid else { return nil }
         let pair = try unsafe pair(cursor.reference)
@@ -185,7 +184,6 @@ extension TableView {
         _ lower: [UInt8]?, _ upper: [UInt8]?, _ body: (RawSpan, RawSpan) throws -> Bool
     ) throws {
         var cursor = TreeCursor(space: space, root: tree.reference)
-        defer { cursor.deallocate() }
         if let lower {
             try unsafe lower.withStoreBytes { (bytes: KeyBytes) throws(StoreError) in
                 try unsafe cursor.seek(atOrAfter: bytes)
@@ -205,7 +203,6 @@ extension TableView {
         _ lower: [UInt8]?, _ upper: [UInt8]?, _ body: (RawSpan, RawSpan) throws -> Bool
     ) throws {
         var cursor = TreeCursor(space: space, root: tree.reference)
-        defer { cursor.deallocate() }
         if let upper {
             try unsafe upper.withStoreBytes { (bytes: KeyBytes) throws(StoreError) in
                 try unsafe cursor.seek(before: bytes)

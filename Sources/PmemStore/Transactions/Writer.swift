@@ -202,7 +202,6 @@ internal import Glibc
     /// Moves the writer's path from behind the last entry of a leaf to the first of the next. False: there is none.
     private mutating func stepToNextLeaf(_ key: KeyBytes) throws(StoreError) -> Bool {
         var cursor = TreeCursor(space: space, root: tree.reference)
-        defer { cursor.deallocate() }
         try unsafe cursor.seek(atOrAfter: key)
         if !cursor.isValid { return false }
         let next = unsafe space.record(cursor.reference).key

@@ -49,7 +49,26 @@ package enum Catalog {
     }
 
     /// Enters a table's root, or takes the table out when its tree is empty.
+    @inline(__always)
     package static func store<M: Medium>(
+        _ tree: TreeState, table: UInt32, in catalog: inout TreeState, trees: inout TreeWriter<M>
+    ) throws(StoreError) {
+        if tree.root != 0, catalog.root != 0 {
+            // The usual case: few tables, so that the catalog is one leaf, and the table is in it.
+            let leaf = try trees.space.node(catalog.reference)
+            let index = leaf.isLeaf ? leaf.lowerBound(UInt64(table), from: 0, count: leaf.count) : leaf.count
+            if unsafe index < leaf.count && leaf.heads[index] == UInt64(table) {
+                trees.path.depth = 0
+                trees.path.push(leaf, index)
+                _ = try trees.replace(tree.root, tree: &catalog)
+                return
+            }
+        }
+        try storeSlowly(tree, table: table, in: &catalog, trees: &trees)
+    }
+
+    @inline(never)
+    private static func storeSlowly<M: Medium>(
         _ tree: TreeState, table: UInt32, in catalog: inout TreeState, trees: inout TreeWriter<M>
     ) throws(StoreError) {
         var state = catalog

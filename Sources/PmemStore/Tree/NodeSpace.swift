@@ -37,6 +37,13 @@ package struct NodeSpace<M: Medium>: Sendable {
         return try verify(reference)
     }
 
+    /// As ``node(_:)``; nil where the node would have to be verified first.
+    package func nodeIfVerified(_ reference: NodeReference) -> NodePointer? {
+        if reference.isResident { return NodePointer(resident: reference) }
+        guard verified.contains(reference.offset) else { return nil }
+        return unsafe NodePointer(medium.base + Int(reference.offset))
+    }
+
     /// The record that a leaf entry names.
     @inline(__always)
     package func record(_ reference: UInt64) -> RecordPointer {

@@ -23,7 +23,29 @@ extension TreeWriter {
             unsafe makeFirstLeaf(key, reference, tree: &tree)
             return
         }
-        try makePathWritable(&tree)
+        let last = path.depth - 1
+        try makeWritable(levels: 0..<last, tree: &tree)
+        let leaf = path.leaf
+        if unsafe !mayChange(leaf) && leaf.count < NodeLayout.leafCapacity && leaf.comparePrefix(key) == 0 {
+            let copy = pool.allocate(NodeLayout.byteCount)
+            unsafe copy.copyLeaf(
+                leaf, inserting: keyHead(key, after: leaf.prefixBytes), reference, at: path.leafIndex)
+            adopt(copy, insteadOf: leaf)
+            setOnPath(copy, at: last, tree: &tree)
+            if isOnMedium(leaf) { try space.medium.requireWhole() }
+        } else {
+            try makeWritable(levels: last..<path.depth, tree: &tree)
+            try unsafe insertInPlace(key, reference, tree: &tree)
+        }
+        if !tree.isCatalog { tree.pairs += 1 }
+        storePairs(tree)
+    }
+
+    /// As ``insert(_:_:tree:)``, into a leaf that may change in place.
+    @inline(never)
+    private mutating func insertInPlace(_ key: KeyBytes, _ reference: UInt64, tree: inout TreeState)
+        throws(StoreError)
+    {
         let leaf = path.leaf
         if unsafe leaf.comparePrefix(key) != 0 { unsafe shortenPrefix(of: leaf, for: key) }
         if leaf.count < NodeLayout.leafCapacity {
@@ -31,8 +53,6 @@ extension TreeWriter {
         } else {
             try unsafe splitLeaf(leaf, inserting: key, reference, tree: &tree)
         }
-        if !tree.isCatalog { tree.pairs += 1 }
-        storePairs(tree)
     }
 
     private mutating func makeFirstLeaf(_ key: KeyBytes, _ reference: UInt64, tree: inout TreeState) {
@@ -76,7 +96,7 @@ extension TreeWriter {
     /// True when every step of the path took the last entry.
     private func isRightmost() -> Bool {
         for level in 0..<(path.depth - 1)
-        where unsafe path.steps[level].index != path.steps[level].pointer.count - 1 { return false }
+        where path.steps[level].index != path.steps[level].pointer.count - 1 { return false }
         return true
     }
 
@@ -130,8 +150,8 @@ extension TreeWriter {
             growRoot(separator: separator, right: child, tree: &tree)
             return
         }
-        let parent = unsafe path.steps[level - 1].pointer
-        let index = unsafe path.steps[level - 1].index + 1
+        let parent = path.steps[level - 1].pointer
+        let index = path.steps[level - 1].index + 1
         let raw = NodeReference(child).raw
         let done = unsafe separator.withUnsafeBytes {
             unsafe parent.insertSeparatorInPlace($0, child: raw, at: index)
@@ -173,7 +193,7 @@ extension TreeWriter {
     }
 
     private mutating func growRoot(separator: [UInt8], right: NodePointer, tree: inout TreeState) {
-        let left = unsafe path.steps[0].pointer
+        let left = path.steps[0].pointer
         let root = makeNode(level: left.level + 1, isCatalog: tree.isCatalog)
         let entries = [
             SeparatorEntry(separator: [], child: NodeReference(left).raw),

@@ -21,13 +21,13 @@ extension TreeWriter {
 
     /// Drops the node at a level of the path, and its parent too where that becomes empty.
     private mutating func removeFromParent(of level: Int, tree: inout TreeState) {
-        unsafe drop(path.steps[level].pointer)
+        drop(path.steps[level].pointer)
         if level == 0 {
             tree.root = 0
             return
         }
-        let parent = unsafe path.steps[level - 1].pointer
-        unsafe parent.removeSeparator(at: path.steps[level - 1].index)
+        let parent = path.steps[level - 1].pointer
+        parent.removeSeparator(at: path.steps[level - 1].index)
         if parent.count == 0 { removeFromParent(of: level - 1, tree: &tree) }
     }
 
@@ -61,10 +61,10 @@ extension TreeWriter {
 
     /// Joins a sparse inner node with a neighbour; the separator between the two moves down.
     private mutating func mergeInner(at level: Int, tree: inout TreeState) throws(StoreError) {
-        if unsafe level <= 0 || path.steps[level].pointer.count >= NodeLayout.innerCapacity / 4 { return }
+        if level <= 0 || path.steps[level].pointer.count >= NodeLayout.innerCapacity / 4 { return }
         guard let pair = try neighbour(at: level, limit: NodeLayout.innerCapacity * 3 / 4) else { return }
-        let parent = unsafe path.steps[level - 1]
-        let node = unsafe path.steps[level].pointer
+        let parent = path.steps[level - 1]
+        let node = path.steps[level].pointer
         var left = pair.isLeft ? pair.node.separatorEntries() : node.separatorEntries()
         var right = pair.isLeft ? node.separatorEntries() : pair.node.separatorEntries()
         right[0].separator = parent.pointer.separator(pair.isLeft ? parent.index : parent.index + 1)
@@ -85,8 +85,8 @@ extension TreeWriter {
     /// The right neighbour, else the left one, when it and the node at `level` have at most `limit` entries together.
     private func neighbour(at level: Int, limit: Int) throws(StoreError) -> Neighbour? {
         if level == 0 { return nil }
-        let parent = unsafe path.steps[level - 1]
-        let own = unsafe path.steps[level].pointer.count
+        let parent = path.steps[level - 1]
+        let own = path.steps[level].pointer.count
         for (index, isLeft) in [(parent.index + 1, false), (parent.index - 1, true)] {
             guard index >= 0, index < parent.pointer.count else { continue }
             let child = unsafe NodeReference(raw: cpm_load8(parent.pointer.children + index))
@@ -99,11 +99,11 @@ extension TreeWriter {
     /// The path's node has taken a neighbour's entries: takes the neighbour out of the parent.
     private mutating func absorbed(_ pair: Neighbour, above level: Int, tree: inout TreeState) {
         drop(pair.node)
-        let parent = unsafe path.steps[level - 1]
+        let parent = path.steps[level - 1]
         if pair.isLeft {
             unsafe parent.pointer.children[parent.index - 1] = unsafe parent.pointer.children[parent.index]
             parent.pointer.removeSeparator(at: parent.index)
-            unsafe path.steps[level - 1].index -= 1
+            path.steps[level - 1].index -= 1
         } else {
             parent.pointer.removeSeparator(at: parent.index + 1)
         }

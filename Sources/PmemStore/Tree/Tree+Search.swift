@@ -7,6 +7,14 @@ package struct LeafPosition {
     package let isFound: Bool
 }
 
+/// What prefix and heads of a leaf tell about a key, before any record is read.
+struct LeafBound {
+    /// The first entry that is not less than the key, as far as the heads tell.
+    let index: Int
+    /// True when that entry has the key's head, so that only its record tells.
+    let isTied: Bool
+}
+
 extension NodePointer {
     /// Fetches the lines that a search in this node reads, all at once instead of one miss after the other.
     @inline(__always)
@@ -52,15 +60,22 @@ extension NodePointer {
     /// Number of heads below `head` among `count` heads from `first`.
     @inline(__always)
     func lowerBound(_ head: UInt64, from first: Int, count: Int) -> Int {
-        var base = unsafe heads + first
-        var left = count
-        while left > 1 {
-            let half = left >> 1
-            unsafe base = unsafe base[half - 1] < head ? base + half : base
-            left -= half
+        unsafe Int(
+            truncatingIfNeeded: cpm_count_below(heads + first, UInt64(truncatingIfNeeded: count), head))
+    }
+
+    /// What prefix and heads of a leaf tell about a key.
+    @inline(__always)
+    func bound(of key: KeyBytes) -> LeafBound {
+        let count = count
+        let prefix = prefixBytes
+        if prefix != 0 {
+            let order = unsafe comparePrefix(key)
+            if order != 0 { return LeafBound(index: order < 0 ? 0 : count, isTied: false) }
         }
-        let index = unsafe base - (heads + first)
-        return unsafe left == 1 && base.pointee < head ? index + 1 : index
+        let head = unsafe keyHead(key, after: prefix)
+        let index = lowerBound(head, from: 0, count: count)
+        return unsafe LeafBound(index: index, isTied: index < count && heads[index] == head)
     }
 
     /// The entry of an inner node below which a key belongs.
@@ -108,21 +123,20 @@ extension NodeSpace {
     /// Where a key is in a leaf, or would go.
     @inline(__always)
     package func position(of key: KeyBytes, in leaf: NodePointer) -> LeafPosition {
-        let count = leaf.count
-        let prefix = leaf.prefixBytes
-        if prefix != 0 {
-            let order = unsafe leaf.comparePrefix(key)
-            if order != 0 { return LeafPosition(index: order < 0 ? 0 : count, isFound: false) }
-        }
-        let head = unsafe keyHead(key, after: prefix)
-        let index = leaf.lowerBound(head, from: 0, count: count)
-        if unsafe index == count || leaf.heads[index] != head {
-            return LeafPosition(index: index, isFound: false)
-        }
+        let bound = unsafe leaf.bound(of: key)
+        return unsafe position(of: key, in: leaf, bound: bound)
+    }
+
+    /// As ``position(of:in:)``, for whoever has the bound already.
+    @inline(__always)
+    func position(of key: KeyBytes, in leaf: NodePointer, bound: LeafBound) -> LeafPosition {
+        let index = bound.index
+        if !bound.isTied { return LeafPosition(index: index, isFound: false) }
         if leaf.isCatalog { return LeafPosition(index: index, isFound: true) }
-        if unsafe index + 1 == count || leaf.heads[index + 1] != head {
+        let head = unsafe leaf.heads[index]
+        if unsafe index + 1 == leaf.count || leaf.heads[index + 1] != head {
             let order = unsafe compareKeys(
-                record(leaf.records[index]).key, key, from: min(prefix + 8, key.count))
+                record(leaf.records[index]).key, key, from: min(leaf.prefixBytes + 8, key.count))
             return LeafPosition(index: order < 0 ? index + 1 : index, isFound: order == 0)
         }
         return unsafe positionAmongTies(of: key, head: head, in: leaf, from: index)
@@ -211,21 +225,20 @@ extension NodeSpace {
     /// copy of the leaf will read, so that the caller can do something else meanwhile.
     @inline(__always)
     package func approach(_ key: KeyBytes, root: NodeReference, path: inout Path) throws(StoreError) {
+        path.isTied = false
         guard let node = try unsafe descend(key, root: root, path: &path) else { return }
-        path.push(node, 0)
-        let head = unsafe keyHead(key, after: node.prefixBytes)
-        let index = node.lowerBound(head, from: 0, count: node.count)
-        if index < node.count, unsafe node.heads[index] == head {
-            let address = unsafe medium.base + Int(RecordReference(raw: node.records[index]).offset)
-            unsafe cpm_prefetch(address)
-        }
+        let bound = unsafe node.bound(of: key)
+        path.push(node, bound.index)
+        path.isTied = bound.isTied
+        if bound.isTied { unsafe prefetchRecord(node.records[bound.index]) }
     }
 
     /// The second half: where in the leaf that was approached the key is, or goes.
     @inline(__always)
     package func settle(_ key: KeyBytes, path: inout Path) -> Bool {
-        if path.depth == 0 { return false }
-        let position = unsafe position(of: key, in: path.leaf)
+        if path.depth == 0 || !path.isTied { return false }
+        let bound = LeafBound(index: path.leafIndex, isTied: true)
+        let position = unsafe position(of: key, in: path.leaf, bound: bound)
         path.leafIndex = position.index
         return position.isFound
     }

@@ -25,27 +25,26 @@ package struct PathStep: BitwiseCopyable {
     }
 }
 
-/// The way from a root to a leaf entry. `depth` steps; the last one is in the leaf.
-@safe package struct Path {
-    package let steps: UnsafeMutablePointer<PathStep>
+/// The way from a root to a leaf entry. `depth` steps; the last one is in the leaf. No memory of its own to manage.
+package struct Path {
+    package var steps = InlineArray<21, PathStep>(repeating: PathStep(node: 0, index: 0))
     package var depth = 0
+    /// Set by an approach: only a record tells whether the leaf's entry is the key.
+    package var isTied = false
 
-    package init() { unsafe steps = .allocate(capacity: NodeLayout.depthLimit + 1) }
-
-    package func deallocate() { unsafe steps.deallocate() }
+    package init() {}
 
     @inline(__always)
     package mutating func push(_ node: NodePointer, _ index: Int) {
-        precondition(depth <= NodeLayout.depthLimit, "tree deeper than a tree can be")
-        unsafe steps[depth] = unsafe PathStep(node: UInt(bitPattern: node.address), index: index)
+        steps[depth] = unsafe PathStep(node: UInt(bitPattern: node.address), index: index)
         depth += 1
     }
     @inline(__always)
-    package var leaf: NodePointer { unsafe steps[depth - 1].pointer }
+    package var leaf: NodePointer { steps[depth - 1].pointer }
     @inline(__always)
     package var leafIndex: Int {
-        get { unsafe steps[depth - 1].index }
-        nonmutating set { unsafe steps[depth - 1].index = newValue }
+        get { steps[depth - 1].index }
+        set { steps[depth - 1].index = newValue }
     }
 }
 

@@ -4,146 +4,208 @@ internal import Glibc
 /// A place between the pairs of one tree, for moving in both directions. Borrow it from a transaction.
 ///
 /// The tree must not change while the cursor is used: a reader's never does, a writer's only through the transaction.
+///
+/// Records lie in the order in which they were written, not in the order of their keys: each is a cache miss of its
+/// own. The cursor therefore fetches ahead, few records at first, so that a short scan fetches little in vain.
 package struct TreeCursor<M: Medium> {
     package let space: NodeSpace<M>
     package let root: NodeReference
-    package var path = Path()
+    /// The leaf that the cursor stands in; nil when it stands on no entry.
+    private var leaf: NodePointer?
+    private var index = 0
+    /// The way to the leaf. Its last step is as the cursor came into the leaf.
+    private var path = Path()
+    private var ahead = FetchAhead()
 
     package init(space: NodeSpace<M>, root: NodeReference) {
         self.space = space
         self.root = root
     }
 
-    package func deallocate() { path.deallocate() }
-
     /// True when the cursor stands on an entry.
     @inline(__always)
-    package var isValid: Bool { path.depth > 0 }
+    package var isValid: Bool { leaf != nil }
 
-    /// The reference of the entry that the cursor stands on.
+    /// The reference of the entry that the cursor stands on. Only where ``isValid``.
     @inline(__always)
-    package var reference: UInt64 { unsafe path.leaf.records[path.leafIndex] }
+    package var reference: UInt64 { unsafe leaf.unsafelyUnwrapped.records[index] }
+
+    // MARK: Seeks
 
     /// Stands on the first entry whose key is not less than `key`; invalid when there is none.
     package mutating func seek(atOrAfter key: KeyBytes) throws(StoreError) {
+        ahead = FetchAhead()
         _ = try unsafe space.locate(key, root: root, path: &path)
-        if path.depth > 0, path.leafIndex == path.leaf.count {
-            path.leafIndex -= 1
-            try next()
-        }
+        enterLeaf()
+        if let leaf, index == leaf.count { try leaveLeaf() }
     }
 
     /// Stands on the last entry whose key is less than `key`; invalid when there is none.
     package mutating func seek(before key: KeyBytes) throws(StoreError) {
+        ahead = FetchAhead(isForward: false)
         _ = try unsafe space.locate(key, root: root, path: &path)
-        if path.depth > 0 { try previous() }
+        enterLeaf()
+        if leaf == nil { return }
+        if index > 0 { index -= 1 } else { try leaveLeaf() }
     }
 
     /// Stands on the first entry.
     package mutating func seekFirst() throws(StoreError) {
-        path.depth = 0
-        if !root.isNone { try descend(root, toLast: false) }
+        ahead = FetchAhead()
+        try seekEdge()
     }
 
     /// Stands on the last entry.
     package mutating func seekLast() throws(StoreError) {
-        path.depth = 0
-        if !root.isNone { try descend(root, toLast: true) }
+        ahead = FetchAhead(isForward: false)
+        try seekEdge()
     }
 
-    /// Moves to the next entry; invalid behind the last.
+    private mutating func seekEdge() throws(StoreError) {
+        path.depth = 0
+        if !root.isNone { try descend(root) }
+        enterLeaf()
+    }
+
+    // MARK: Moves
+
+    /// Moves to the next entry; invalid behind the last. Only where ``isValid``.
     @inline(__always)
     package mutating func next() throws(StoreError) {
-        let index = path.leafIndex + 1
-        if index < path.leaf.count {
-            path.leafIndex = index
-            prefetchAhead(of: index)
-            return
+        if !ahead.isForward { ahead = FetchAhead() }
+        let leaf = unsafe leaf.unsafelyUnwrapped
+        if index + 1 < leaf.count {
+            index += 1
+            fetchAhead(in: leaf, entriesLeft: leaf.count - 1 - index)
+        } else {
+            try leaveLeaf()
         }
-        try leaveLeaf(forward: true)
     }
 
-    /// Moves to the previous entry; invalid before the first.
+    /// Moves to the previous entry; invalid before the first. Only where ``isValid``.
     @inline(__always)
     package mutating func previous() throws(StoreError) {
-        let index = path.leafIndex
+        if ahead.isForward { ahead = FetchAhead(isForward: false) }
         if index > 0 {
-            path.leafIndex = index - 1
-            prefetchBehind(of: index - 1)
-            return
+            index -= 1
+            fetchAhead(in: unsafe leaf.unsafelyUnwrapped, entriesLeft: index)
+        } else {
+            try leaveLeaf()
         }
-        try leaveLeaf(forward: false)
-    }
-
-    /// Records that the cursor will come to soon: their lines are fetched while others are read.
-    private static var ahead: Int { 16 }
-
-    @inline(__always)
-    private func prefetchAhead(of index: Int) {
-        let leaf = path.leaf
-        let later = index + Self.ahead
-        if later < leaf.count { unsafe space.prefetchRecord(leaf.records[later]) }
-    }
-
-    @inline(__always)
-    private func prefetchBehind(of index: Int) {
-        if index >= Self.ahead { unsafe space.prefetchRecord(path.leaf.records[index - Self.ahead]) }
     }
 
     @inline(never)
-    private mutating func leaveLeaf(forward: Bool) throws(StoreError) {
+    private mutating func leaveLeaf() throws(StoreError) {
+        let isForward = ahead.isForward
         var level = path.depth - 2
         while level >= 0 {
-            let step = unsafe path.steps[level]
-            let index = forward ? step.index + 1 : step.index - 1
+            let step = path.steps[level]
+            let index = isForward ? step.index + 1 : step.index - 1
             if index >= 0, index < step.pointer.count {
-                unsafe path.steps[level].index = index
+                path.steps[level].index = index
                 path.depth = level + 1
-                let child = unsafe NodeReference(raw: cpm_load8(step.pointer.children + index))
-                try descend(child, toLast: !forward)
+                try descend(unsafe NodeReference(raw: cpm_load8(step.pointer.children + index)))
+                enterLeaf()
+                if let leaf { fetchAhead(in: leaf, entriesLeft: leaf.count - 1) }
                 return
             }
             level -= 1
         }
-        path.depth = 0
+        leaf = nil
     }
 
-    private mutating func descend(_ reference: NodeReference, toLast: Bool) throws(StoreError) {
+    /// Down to the first leaf entry, or to the last one.
+    private mutating func descend(_ reference: NodeReference) throws(StoreError) {
         var node = try space.node(reference)
         while !node.isLeaf {
-            let index = toLast ? node.count - 1 : 0
+            let index = ahead.isForward ? 0 : node.count - 1
             path.push(node, index)
             node = try unsafe space.node(NodeReference(raw: cpm_load8(node.children + index)))
         }
-        path.push(node, toLast ? node.count - 1 : 0)
-        prefetchLeafStart(node, toLast: toLast)
-        prefetchSibling(toLast: toLast)
+        path.push(node, ahead.isForward ? 0 : node.count - 1)
     }
 
-    /// The first records of a leaf, which no earlier step of the cursor has fetched.
-    private func prefetchLeafStart(_ leaf: NodePointer, toLast: Bool) {
-        if toLast {
-            for index in stride(from: leaf.count - 1, through: max(0, leaf.count - Self.ahead), by: -1) {
-                unsafe space.prefetchRecord(leaf.records[index])
-            }
-        } else {
-            for index in 0..<min(leaf.count, Self.ahead) { unsafe space.prefetchRecord(leaf.records[index]) }
+    /// The path's last step becomes the cursor's place.
+    private mutating func enterLeaf() {
+        ahead.sibling = nil
+        leaf = path.depth > 0 ? path.leaf : nil
+        index = path.depth > 0 ? path.leafIndex : 0
+    }
+
+    // MARK: Fetching ahead
+
+    /// After a move by one entry: its record is no longer ahead. Now and then some more come on their way.
+    @inline(__always)
+    private mutating func fetchAhead(in leaf: NodePointer, entriesLeft left: Int) {
+        ahead.fetched -= 1
+        if ahead.fetched < ahead.least { fetchMore(in: leaf, entriesLeft: left) }
+    }
+
+    @inline(never)
+    private mutating func fetchMore(in leaf: NodePointer, entriesLeft left: Int) {
+        ahead.widen()
+        let step = ahead.isForward ? 1 : -1
+        while ahead.fetched < min(ahead.window, left) {
+            ahead.fetched += 1
+            unsafe space.prefetchRecord(leaf.records[index + step * ahead.fetched])
+        }
+        if left <= FetchAhead.siblingDistance { fetchAcross(entriesLeft: left) }
+    }
+
+    /// What lies behind the end of this leaf: first the lines of the next leaf, later its records.
+    private mutating func fetchAcross(entriesLeft left: Int) {
+        guard let sibling = ahead.sibling else {
+            ahead.sibling = findSibling()
+            ahead.sibling?.prefetchReferences()
+            return
+        }
+        let count = sibling.count
+        while ahead.fetched < ahead.window, ahead.fetched - left < count {
+            let entry = ahead.fetched - left
+            unsafe space.prefetchRecord(sibling.records[ahead.isForward ? entry : count - 1 - entry])
+            ahead.fetched += 1
         }
     }
 
-    /// The leaf that comes after this one.
-    private func prefetchSibling(toLast: Bool) {
-        guard path.depth > 1 else { return }
-        let parent = unsafe path.steps[path.depth - 2]
-        let index = toLast ? parent.index - 1 : parent.index + 1
-        guard index >= 0, index < parent.pointer.count else { return }
-        let child = unsafe NodeReference(raw: cpm_load8(parent.pointer.children + index))
-        if child.isResident {
-            let address = unsafe NodePointer(resident: child).address
-            for line in 0..<16 { unsafe cpm_prefetch(address + 64 * line) }
-        } else {
-            let address = unsafe space.medium.base + Int(child.offset)
-            for line in 0..<16 { unsafe cpm_prefetch(address + 64 * line) }
-        }
+    /// The leaf that comes after this one, where the same node names it and it need not be verified first.
+    private func findSibling() -> NodePointer? {
+        guard path.depth > 1 else { return nil }
+        let parent = path.steps[path.depth - 2]
+        let index = ahead.isForward ? parent.index + 1 : parent.index - 1
+        guard index >= 0, index < parent.pointer.count else { return nil }
+        return space.nodeIfVerified(unsafe NodeReference(raw: cpm_load8(parent.pointer.children + index)))
+    }
+}
+
+/// How far a cursor's fetching is ahead of the cursor itself.
+private struct FetchAhead {
+    var isForward = true
+    /// Entries ahead whose records are on their way.
+    var fetched = 0
+    /// Entries ahead that may be.
+    private(set) var window = 4
+    /// More are fetched when fewer than these are.
+    private(set) var least = 0
+    /// The leaf behind this one, once it is near.
+    var sibling: NodePointer?
+
+    /// The next leaf is fetched when so many entries of this one are left.
+    static var siblingDistance: Int { 32 }
+
+    init(isForward: Bool = true) { self.isForward = isForward }
+
+    /// The scan goes on: it may be a long one.
+    mutating func widen() {
+        fetched = max(fetched, 0)
+        window = min(2 * window, 24)
+        least = window * 2 / 3
+    }
+}
+
+extension NodePointer {
+    /// The lines of a leaf that a scan reads: not its heads.
+    fileprivate func prefetchReferences() {
+        unsafe cpm_prefetch(address)
+        for line in NodeLayout.leafReferences >> 6..<16 { unsafe cpm_prefetch(address + 64 * line) }
     }
 }

@@ -24,7 +24,6 @@ package struct TreeWriter<M: Medium>: ~Copyable {
     deinit {
         created.deallocate()
         replaced.deallocate()
-        path.deallocate()
     }
 
     /// From here on nothing that exists changes in place. At the begin of a transaction and of a savepoint.
@@ -71,7 +70,7 @@ package struct TreeWriter<M: Medium>: ~Copyable {
     /// The node itself when it may change in place, else a copy that may.
     @inline(__always)
     mutating func writable(_ node: NodePointer) -> NodePointer {
-        if unsafe node.header.pointee.stamp == stamp { return node }
+        if mayChange(node) { return node }
         // A page that is gone reads as zeros: what they say must not size a copy.
         let bytes = max(node.byteCount, NodeLayout.byteCount)
         let copy = pool.allocate(bytes)
@@ -81,12 +80,26 @@ package struct TreeWriter<M: Medium>: ~Copyable {
             unsafe memcpy(copy.address, node.address, bytes)
         }
         unsafe copy.header.pointee.lines = UInt16(bytes >> 6)
+        adopt(copy, insteadOf: node)
+        return copy
+    }
+
+    /// True for nodes that the transaction has made since its innermost savepoint.
+    @inline(__always)
+    func mayChange(_ node: NodePointer) -> Bool { unsafe node.header.pointee.stamp == stamp }
+
+    /// True for nodes that are read in place.
+    @inline(__always)
+    func isOnMedium(_ node: NodePointer) -> Bool { unsafe node.header.pointee.stamp == 0 }
+
+    /// A copy becomes part of the transaction, and what it was made of is replaced.
+    @inline(__always)
+    mutating func adopt(_ copy: NodePointer, insteadOf node: NodePointer) {
         unsafe copy.header.pointee.stamp = stamp
         unsafe copy.header.pointee.place = 0
         unsafe copy.header.pointee.born = 0
         created.append(NodeReference(copy).raw)
         replaced.append(reference(of: node))
-        return copy
     }
 
     /// A node is no longer part of the tree.
@@ -111,17 +124,28 @@ package struct TreeWriter<M: Medium>: ~Copyable {
     /// - Throws: when a copy was made of what the medium does not hold any more. It is not to be changed then.
     @inline(__always)
     mutating func makePathWritable(_ tree: inout TreeState) throws(StoreError) {
-        let steps = unsafe path.steps
+        try makeWritable(levels: 0..<path.depth, tree: &tree)
+    }
+
+    /// As ``makePathWritable(_:)``, for some levels of the path.
+    @inline(__always)
+    mutating func makeWritable(levels: Range<Int>, tree: inout TreeState) throws(StoreError) {
         var isFromMedium = false
-        for level in 0..<path.depth {
-            let node = unsafe steps[level].pointer
+        for level in levels {
+            let node = path.steps[level].pointer
             let copy = writable(node)
             if copy == node { continue }
-            if unsafe node.header.pointee.stamp == 0 { isFromMedium = true }
-            unsafe steps[level].node = unsafe UInt(bitPattern: copy.address)
-            setChild(copy, above: level, tree: &tree)
+            if isOnMedium(node) { isFromMedium = true }
+            setOnPath(copy, at: level, tree: &tree)
         }
         if isFromMedium { try space.medium.requireWhole() }
+    }
+
+    /// A node takes the place of the one at a level of the path.
+    @inline(__always)
+    mutating func setOnPath(_ node: NodePointer, at level: Int, tree: inout TreeState) {
+        path.steps[level].node = unsafe UInt(bitPattern: node.address)
+        setChild(node, above: level, tree: &tree)
     }
 
     /// Enters a node that has taken another's place on the path into its parent, or as the root.
@@ -131,16 +155,15 @@ package struct TreeWriter<M: Medium>: ~Copyable {
         if level == 0 {
             tree.root = raw
         } else {
-            let parent = unsafe path.steps[level - 1]
+            let parent = path.steps[level - 1]
             unsafe parent.pointer.children[parent.index] = raw
         }
     }
 
     /// Puts `node` at a level of the path in place of the one there, which is dropped.
     mutating func replaceOnPath(_ level: Int, with node: NodePointer, tree: inout TreeState) {
-        unsafe drop(path.steps[level].pointer)
-        unsafe path.steps[level].node = unsafe UInt(bitPattern: node.address)
-        setChild(node, above: level, tree: &tree)
+        drop(path.steps[level].pointer)
+        setOnPath(node, at: level, tree: &tree)
     }
 
     /// Writes the number of pairs into the root, which the path has just made writable.
@@ -153,11 +176,33 @@ package struct TreeWriter<M: Medium>: ~Copyable {
 extension NodePointer {
     /// Copies a leaf of few entries, such as the catalog of a store of few tables, without its unused parts.
     @inline(__always)
-    fileprivate func copyLeaf(_ other: NodePointer) {
-        unsafe memcpy(address, other.address, NodeLayout.headerBytes)
+    func copyLeaf(_ other: NodePointer) {
+        copyFrame(other)
         unsafe memcpy(heads, other.heads, 8 * count)
         unsafe memcpy(records, other.records, 8 * count)
-        unsafe memcpy(heap, other.heap, NodeLayout.leafPrefixLimit)
+    }
+
+    /// Copies a leaf that is not full and enters a new entry on the way: nothing is moved twice.
+    @inline(__always)
+    func copyLeaf(_ other: NodePointer, inserting head: UInt64, _ reference: UInt64, at index: Int) {
+        copyFrame(other)
+        let behind = 8 * (count - index)
+        unsafe memcpy(heads, other.heads, 8 * index)
+        unsafe heads[index] = head
+        unsafe memcpy(heads + index + 1, other.heads + index, behind)
+        unsafe memcpy(records, other.records, 8 * index)
+        unsafe records[index] = reference
+        unsafe memcpy(records + index + 1, other.records + index, behind)
+        count += 1
+    }
+
+    /// Header and prefix.
+    @inline(__always)
+    private func copyFrame(_ other: NodePointer) {
+        unsafe memcpy(address, other.address, NodeLayout.headerBytes)
+        unsafe memcpy(
+            address + NodeLayout.leafPrefix, other.address + NodeLayout.leafPrefix, NodeLayout.leafPrefixLimit
+        )
     }
 }
 

@@ -31,7 +31,6 @@ struct StoreOracle {
             return "table \(table) has \(view.count) pairs instead of \(pairs.count)"
         }
         var cursor = TreeCursor(space: view.space, root: view.tree.reference)
-        defer { cursor.deallocate() }
         try cursor.seekFirst()
         for pair in pairs {
             guard cursor.isValid else { return "table \(table) ends before \(pair.key)" }

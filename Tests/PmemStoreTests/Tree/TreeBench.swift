@@ -174,7 +174,6 @@ import Testing
         let place = position(of: key)
         let isThere = place < model.count && model[place].key == key
         var cursor = TreeCursor(space: space, root: tree.reference)
-        defer { cursor.deallocate() }
         try unsafe key.withUnsafeBytes { bytes in
             let found = try unsafe space.lookup(bytes, root: tree.reference)
             if found != (isThere ? model[place].reference : 0) { throw Wrong("lookup of \(key.prefix(40))") }
@@ -190,7 +189,6 @@ import Testing
     /// Walks the whole tree in both directions.
     func walk(_ location: SourceLocation = #_sourceLocation) throws {
         var cursor = TreeCursor(space: space, root: tree.reference)
-        defer { cursor.deallocate() }
         var found: [UInt64] = []
         try cursor.seekFirst()
         while cursor.isValid {
