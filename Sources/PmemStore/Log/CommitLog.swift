@@ -19,6 +19,10 @@ internal import Glibc
     package var head: UInt64
     /// Position at which the next entry begins.
     package private(set) var tail: UInt64
+    /// Where in the ring that is: tail mod capacity, without dividing for every commit.
+    private var tailPlace: UInt64
+    /// Bytes that should still be free when a checkpoint begins, so that commits need not wait for its end.
+    private var reserve: UInt64
     private var scratch: UnsafeMutableRawPointer
     private var scratchBytes: Int
 
@@ -33,6 +37,8 @@ internal import Glibc
         self.salt = salt
         self.head = head
         self.tail = tail
+        tailPlace = tail % capacity
+        reserve = capacity / 2
         scratchBytes = 4096
         unsafe scratch = .allocate(byteCount: scratchBytes, alignment: 64)
     }
@@ -40,9 +46,29 @@ internal import Glibc
     deinit { unsafe scratch.deallocate() }
 
     /// Where replay has found the end.
-    package mutating func setTail(_ position: UInt64) { tail = position }
+    package mutating func setTail(_ position: UInt64) {
+        tail = position
+        tailPlace = position % capacity
+    }
+
+    private mutating func advance(_ bytes: UInt64) {
+        tail += bytes
+        tailPlace += bytes
+        if tailPlace >= capacity { tailPlace -= capacity }
+    }
+
+    /// A checkpoint holds everything before a position, and while it ran the log has grown to the tail.
+    package mutating func free(upTo position: UInt64) {
+        head = position
+        reserve = min(max(2 * (tail - position), capacity / 8), capacity / 2)
+    }
+
+    /// A checkpoint should begin.
+    @inline(__always)
+    package var isFilling: Bool { usedBytes + reserve >= capacity }
 
     /// Bytes in use.
+    @inline(__always)
     package var usedBytes: UInt64 { tail - head }
 
     /// Longest entry that goes into the ring; what is longer spills its operations into the heap.
@@ -55,8 +81,9 @@ internal import Glibc
     }
 
     /// Bytes that an entry takes out of the ring, a pad before it included.
+    @inline(__always)
     package func bytesNeeded(_ entryBytes: Int) -> UInt64 {
-        let left = capacity - tail % capacity
+        let left = capacity - tailPlace
         return UInt64(entryBytes) + (left < UInt64(entryBytes) ? left : 0)
     }
 
@@ -89,7 +116,7 @@ internal import Glibc
     @inline(__always)
     private mutating func makePlace(_ bytes: Int, commit: UInt64) -> UInt64 {
         if bytes > scratchBytes { growScratch(bytes) }
-        var place = tail % capacity
+        var place = tailPlace
         if capacity - place < UInt64(bytes) {
             pad(place, commit: commit)
             place = 0
@@ -108,7 +135,7 @@ internal import Glibc
             scratch + 4, bytes - 4, seed: Checksum.logSeed(salt: salt, commit: commit, offset: offset))
         unsafe scratch.storeBytes(of: entry.checksum, as: UInt32.self)
         unsafe medium.copyIn(offset, scratch, bytes)
-        tail += UInt64(bytes)
+        advance(UInt64(bytes))
     }
 
     @inline(__always)
@@ -128,7 +155,7 @@ internal import Glibc
             scratch + 4, 60, seed: Checksum.logSeed(salt: salt, commit: commit, offset: offset))
         unsafe scratch.storeBytes(of: entry.checksum, as: UInt32.self)
         unsafe medium.copyIn(offset, scratch, 64)
-        tail += left
+        advance(left)
     }
 
     private mutating func growScratch(_ bytes: Int) {
@@ -142,8 +169,8 @@ internal import Glibc
     /// The one transaction under way began at the tail; where it needed a pad, its entry stands at the ring's start,
     /// and the pad may be missing. Lines that belong to the log are left alone: a full ring's tail is its head.
     package func neutralizeTail() {
-        if usedBytes < capacity { clearLine(tail % capacity) }
-        let lap = tail - tail % capacity + capacity
+        if usedBytes < capacity { clearLine(tailPlace) }
+        let lap = tail - tailPlace + capacity
         if lap - head < capacity { clearLine(0) }
     }
 

@@ -138,7 +138,7 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     private var isCheckpointDue: Bool {
         gate.enterForMaintenance()
         defer { gate.leave() }
-        return writer.pace.isDue || writer.log.usedBytes > writer.log.capacity / 4
+        return writer.isCheckpointDue
     }
 
     private func growInBackground() {

@@ -101,7 +101,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         let epoch = writer.epoch
         writer.epoch += 1
         writer.cutCommit = pin.commit
-        writer.pace.begun = writer.pace.logged
+        writer.pace.begin()
         ledger.release.cut(epoch: epoch, lastCommit: pin.commit)
         return Cut(
             pin: pin, epoch: epoch, logPosition: writer.log.tail, operations: writer.pace.logged,
@@ -256,9 +256,9 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
 
     private func finish(_ cut: Cut) {
         gate.enterForMaintenance()
-        writer.log.head = cut.logPosition
+        writer.log.free(upTo: cut.logPosition)
         writer.log.generation = superblock.generation
-        writer.pace.checkpointed = cut.operations
+        writer.pace.end(operations: cut.operations)
         endCut(cut)
         gate.leave()
     }

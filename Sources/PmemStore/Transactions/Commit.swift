@@ -37,7 +37,7 @@ extension Writer {
         // 7. Publish root and number; retire what was replaced.
         publish()
         // 8. Wake whoever waits for a threshold.
-        if pace.isDue || log.usedBytes > log.capacity / 2 { maintenance?.wake(forGrowth: false) }
+        if isCheckpointDue { maintenance?.wake(forGrowth: false) }
         if heap.isLow { maintenance?.wake(forGrowth: true) }
         return commit
     }
@@ -153,6 +153,12 @@ extension Writer {
         return offset
     }
 
+    // MARK: Step 8
+
+    /// The log holds as much as it should.
+    @inline(__always)
+    package var isCheckpointDue: Bool { pace.isDue || log.isFilling }
+
     // MARK: Step 7
 
     @inline(__always)
@@ -175,8 +181,10 @@ extension Writer {
     /// checkpoint.
     @inline(__always)
     mutating func retireReplaced(dead number: UInt64) {
-        for index in 0..<trees.replaced.count {
-            let reference = NodeReference(raw: trees.replaced[index])
+        let replaced = trees.replaced
+        var cleaned = 0
+        for index in 0..<replaced.count {
+            let reference = NodeReference(raw: replaced[index])
             if !reference.isResident {
                 deltas.append(reference.offset | Delta.death | Delta.node)
                 continue
@@ -187,9 +195,10 @@ extension Writer {
                 unsafe node.header.pointee.flags |= NodeLayout.droppedFlag
                 continue
             }
-            if !retirePlace(node) { heap.dirtyNodes -= 1 }
+            if !retirePlace(node) { cleaned += 1 }
             reclaimer.retire(node, dead: number)
         }
+        heap.dirtyNodes -= cleaned
     }
 
     /// A node's copy on the medium dies with it; false when it has none. While a checkpoint runs it may be about to
@@ -207,15 +216,18 @@ extension Writer {
 
     @inline(__always)
     mutating func adoptCreated(born number: UInt64) {
-        for index in 0..<trees.created.count {
-            let node = NodePointer(resident: NodeReference(raw: trees.created[index]))
+        let created = trees.created
+        var dirtied = 0
+        for index in 0..<created.count {
+            let node = NodePointer(resident: NodeReference(raw: created[index]))
             if unsafe node.header.pointee.flags & NodeLayout.droppedFlag != 0 {
                 trees.pool.release(node)
             } else {
                 unsafe node.header.pointee.born = number
-                heap.dirtyNodes += 1
+                dirtied += 1
             }
         }
+        heap.dirtyNodes += dirtied
     }
 }
 

@@ -8,11 +8,13 @@ package struct Pace: Sendable {
     package private(set) var replayNanoseconds: UInt64
     /// Operations ever appended to the log, and of these the ones that the last checkpoint holds.
     package var logged: UInt64 = 0
-    package var checkpointed: UInt64 = 0
+    package private(set) var checkpointed: UInt64 = 0
     /// Operations when the checkpoint in progress, or the last one, began.
-    package var begun: UInt64 = 0
+    private var begun: UInt64 = 0
     /// Operations that the log may hold at most.
     package private(set) var budget: UInt64 = 0
+    /// Operations that should still fit when a checkpoint begins, so that commits need not wait for its end.
+    private var reserve: UInt64 = .max
 
     /// Bytes of large values whose verification takes as long as replaying one operation.
     package static let bytesPerOperation = 4096
@@ -42,9 +44,20 @@ package struct Pace: Sendable {
         setBudget()
     }
 
-    /// A checkpoint should begin.
+    /// A checkpoint begins; it will hold what was logged so far.
+    package mutating func begin() { begun = logged }
+
+    /// A checkpoint is durable that holds the first `operations` ever logged.
+    package mutating func end(operations: UInt64) {
+        checkpointed = operations
+        reserve = 2 * (logged - operations)
+    }
+
+    /// A checkpoint should begin. Few checkpoints are cheap ones: a node that many commits change is written once.
     @inline(__always)
-    package var isDue: Bool { logged &- begun >= budget / 2 }
+    package var isDue: Bool {
+        logged &- begun >= budget &- min(max(reserve, budget >> 3), budget >> 1)
+    }
 
     /// Commits must wait for the checkpoint.
     @inline(__always)
