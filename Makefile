@@ -3,9 +3,12 @@
 #     make test     lints, builds and runs all tests
 
 PACKAGES := libpmem-dev libpmemobj-dev pkg-config
-BENCH_PACKAGES := $(PACKAGES) wamerican
+# Engines that pmembench compares with, and the package traits that build them in.
+ENGINE_PACKAGES := liblmdb-dev librocksdb-dev libsqlite3-dev libleveldb-dev
+ENGINE_TRAITS := --traits LMDB,RocksDB,SQLite,LevelDB
+BENCH_PACKAGES := $(PACKAGES) $(ENGINE_PACKAGES) wamerican
 # File systems on loop devices, for tests that run as root.
-TEST_PACKAGES := $(PACKAGES) xfsprogs btrfs-progs e2fsprogs
+TEST_PACKAGES := $(PACKAGES) $(ENGINE_PACKAGES) xfsprogs btrfs-progs e2fsprogs
 
 BENCH_PATH ?= /dev/shm
 BENCH_KEYS ?= 200000
@@ -29,7 +32,8 @@ build:
 
 bench:
 	@scripts/ensure-packages $(BENCH_PACKAGES)
-	@$(MAKE) --no-print-directory build
+	@scripts/check-swift
+	swift build -c release --product pmembench $(ENGINE_TRAITS)
 	@scripts/bench $(PMEMBENCH) $(BENCH_PATH) $(BENCH_KEYS) $(BENCH_ENGINES) $(LOAD_ENGINE) $(BENCH_OUT)
 
 test:
@@ -42,7 +46,7 @@ lint:
 	swift format lint --strict --recursive $(LINTED)
 
 unit-test:
-	swift test
+	swift test $(ENGINE_TRAITS)
 
 # The suites whose names contain Concurrent once more under ThreadSanitizer, in a build directory of their own.
 thread-test:

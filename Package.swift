@@ -14,12 +14,23 @@ let settings: [SwiftSetting] =
         .strictMemorySafety(),  // SE-0458
     ] + (warningsAreErrors ? [.treatAllWarnings(as: .error)] : [])
 
+/// Engines that pmembench compares with: built in when their trait is on, which needs the Debian package.
+let engines = [
+    (trait: "LMDB", module: "CLMDB", package: "liblmdb-dev"),
+    (trait: "RocksDB", module: "CRocksDB", package: "librocksdb-dev"),
+    (trait: "SQLite", module: "CSQLite", package: "libsqlite3-dev"),
+    (trait: "LevelDB", module: "CLevelDB", package: "libleveldb-dev"),
+]
+
 let package = Package(
     name: "PmemStore",
     products: [
         .library(name: "PmemStore", targets: ["PmemStore"]),
         .executable(name: "pmembench", targets: ["pmembench"]),
     ],
+    traits: Set(
+        engines.map { .trait(name: $0.trait, description: "pmembench with \($0.trait); needs \($0.package)") }
+    ),
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.1.0"),
@@ -38,12 +49,12 @@ let package = Package(
                 "PmemStore", "CPmem",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
-            ],
+            ] + engines.map { .target(name: $0.module, condition: .when(traits: [$0.trait])) },
             swiftSettings: settings
         ),
         .testTarget(
             name: "PmemStoreTests", dependencies: ["PmemStore", "CPmem"], swiftSettings: settings),
         .testTarget(name: "PmembenchTests", dependencies: ["pmembench"], swiftSettings: settings),
-    ],
+    ] + engines.map { .systemLibrary(name: $0.module, providers: [.apt([$0.package])]) },
     swiftLanguageModes: [.v6]
 )

@@ -16,6 +16,10 @@ static inline uint64_t cpm_tx_alloc(size_t byteCount, uint64_t kind) {
     return pmemobj_tx_xalloc(byteCount, kind, POBJ_XALLOC_NO_ABORT).off;
 }
 
+static inline uint64_t cpm_tx_zeroed_alloc(size_t byteCount, uint64_t kind) {
+    return pmemobj_tx_xalloc(byteCount, kind, POBJ_XALLOC_NO_ABORT | POBJ_XALLOC_ZERO).off;
+}
+
 static inline int cpm_tx_free(uint64_t poolIdentifier, uint64_t offset) {
     PMEMoid object = {poolIdentifier, offset};
     return pmemobj_tx_xfree(object, POBJ_XFREE_NO_ABORT);

@@ -41,11 +41,23 @@ struct ValueCollector: ValueVisitor {
 }
 
 extension EngineOptions {
-    static let small = EngineOptions(expectedPairs: 3000, expectedPairBytes: 300, isVolatileMedium: true)
+    static let small = small(.libpmemobj)
+
+    static func small(_ engine: EngineName) -> EngineOptions {
+        EngineOptions(engine: engine, expectedPairs: 3000, expectedPairBytes: 300, isVolatileMedium: true)
+    }
 }
 
 extension [UInt8] {
     var bytes: RawSpan {
         @_lifetime(borrow self) get { unsafe span.bytes }
+    }
+}
+
+extension RunParameters {
+    static func small(threads: Int = 1, valueBytes: Int = 30) -> RunParameters {
+        RunParameters(
+            keys: 2000, shape: PairShape(keyBytes: 16, valueBytes: valueBytes), batchSizes: [1, 7, 1000],
+            threads: threads, rounds: 2, seed: 5, latencySampling: 4, isVolatileMedium: true)
     }
 }

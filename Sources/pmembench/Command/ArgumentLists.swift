@@ -8,12 +8,13 @@ enum ArgumentLists {
         try names(text, what: "engine")
     }
 
-    /// Whole numbers above 0.
-    static func sizes(_ text: String, option: String) throws -> [Int] {
+    /// Whole numbers, above 0 unless told otherwise.
+    static func sizes(_ text: String, option: String, from least: Int = 1) throws -> [Int] {
         try items(text).map { item in
-            guard let number = Int(item), number > 0 else {
+            guard let number = Int(item), number >= least else {
                 throw BenchmarkFailure(
-                    .usage, "\(option): \"\(item)\" is no number above 0; give a list such as 1,10,1000")
+                    .usage,
+                    "\(option): \"\(item)\" is no number above \(least - 1); give a list such as 1,10,1000")
             }
             return number
         }

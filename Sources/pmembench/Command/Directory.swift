@@ -19,7 +19,7 @@ struct Directory {
                 .usage, "\(path) is not writable; choose another --path or change its mode")
         }
         self.path = path
-        isVolatile = ["tmpfs", "ramfs"].contains(MachineReport.fileSystem(path))
+        isVolatile = ["tmpfs", "ramfs"].contains(BenchmarkEnvironment.fileSystem(path))
     }
 
     func requireFreeBytes(_ needed: Int) throws {

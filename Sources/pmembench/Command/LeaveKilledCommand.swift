@@ -21,11 +21,16 @@ struct LeaveKilledCommand: ParsableCommand {
             rounds: 1, seed: seed, latencySampling: 16, isVolatileMedium: medium.isVolatile)
         try parameters.validate()
         guard let name = try ArgumentLists.engines(engine).first else { return }
-        switch name {
-        case .pmemstore:
-            try KilledLoader.loadAndDie(PmemStoreEngine.self, directory: directory, parameters: parameters)
-        case .libpmemobj:
-            try KilledLoader.loadAndDie(PmemobjEngine.self, directory: directory, parameters: parameters)
+        try name.accept(Loader(name: name, directory: directory, parameters: parameters))
+    }
+
+    private struct Loader: EngineVisitor {
+        let name: EngineName
+        let directory: String
+        let parameters: RunParameters
+
+        func visit<Engine: BenchmarkEngine>(_ type: Engine.Type) throws {
+            try KilledLoader.loadAndDie(type, engine: name, directory: directory, parameters: parameters)
         }
     }
 }

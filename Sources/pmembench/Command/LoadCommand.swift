@@ -33,24 +33,25 @@ struct LoadCommand: ParsableCommand {
         if medium.isVolatile { try Executable.restartWithForcedPersistentMemory() }
         let workspace = try Workspace(in: medium.path)
         defer { workspace.remove() }
-        let report = try load(name, records, workspace, medium)
+        let report = try name.accept(
+            Loader(
+                name: name, records: records, batchSize: batchSize, directory: workspace.path,
+                isVolatileMedium: medium.isVolatile))
         print(report.text(engine: name))
     }
 
-    private func load(
-        _ name: EngineName, _ records: TextRecords, _ workspace: Workspace, _ medium: Directory
-    ) throws -> LoadReport {
-        switch name {
-        case .pmemstore: return try job(PmemStoreEngine.self, records, workspace, medium).run()
-        case .libpmemobj: return try job(PmemobjEngine.self, records, workspace, medium).run()
-        }
-    }
+    private struct Loader: EngineVisitor {
+        let name: EngineName
+        let records: TextRecords
+        let batchSize: Int
+        let directory: String
+        let isVolatileMedium: Bool
 
-    private func job<Engine: BenchmarkEngine>(
-        _ type: Engine.Type, _ records: TextRecords, _ workspace: Workspace, _ medium: Directory
-    ) -> LoadJob<Engine> {
-        LoadJob(
-            records: records, batchSize: batchSize, directory: workspace.path,
-            isVolatileMedium: medium.isVolatile, progress: ProgressLine())
+        func visit<Engine: BenchmarkEngine>(_ type: Engine.Type) throws -> LoadReport {
+            try LoadJob<Engine>(
+                name: name, records: records, batchSize: batchSize, directory: directory,
+                isVolatileMedium: isVolatileMedium, progress: ProgressLine()
+            ).run()
+        }
     }
 }

@@ -7,7 +7,7 @@ struct Pmembench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pmembench",
         abstract: "Measures transactional key-value engines on persistent memory.",
-        subcommands: [RunCommand.self, LoadCommand.self, LeaveKilledCommand.self])
+        subcommands: [RunCommand.self, CompareCommand.self, LoadCommand.self, LeaveKilledCommand.self])
 
     static func main() {
         do {

@@ -1,10 +1,7 @@
 /// What a workload asks of a store. Each engine is one file; workloads are generic over it and specialised, so that
 /// nothing is boxed inside a measured loop. A call is one durable transaction unless it says otherwise.
 protocol BenchmarkEngine: AnyObject, Sendable {
-    static var name: EngineName { get }
-
-    /// True where the engine can run with its fences left out.
-    static var canElideFences: Bool { get }
+    static var abilities: EngineAbilities { get }
 
     /// Creates an empty store in a directory that exists and is empty.
     static func create(in directory: String, options: EngineOptions) throws -> Self
@@ -19,12 +16,22 @@ protocol BenchmarkEngine: AnyObject, Sendable {
     /// Puts the source's next `count` pairs in one transaction.
     func putBatch<Source: PairSource>(_ count: Int, from source: inout Source) throws
 
-    /// Removes a key and tells whether it was there.
-    func delete(_ key: RawSpan) throws -> Bool
+    /// Puts the source's next `count` pairs, whose keys ascend and follow all keys of the store, the fastest way that
+    /// the engine has, in one transaction.
+    func append<Source: PairSource>(_ count: Int, from source: inout Source) throws
+
+    /// Removes a key and tells whether it was there; nil where the engine deletes blindly.
+    func delete(_ key: RawSpan) throws -> Bool?
 
     /// Reads the key and puts the new value in one transaction; tells whether the key was there.
     func readModifyWrite<Visitor: ValueVisitor>(
         _ key: RawSpan, _ value: RawSpan, _ visitor: inout Visitor
+    ) throws -> Bool
+
+    /// Reads two keys and puts what the change makes of their values, in one transaction; tells whether both were
+    /// there.
+    func changePair<Change: PairChange>(
+        _ first: RawSpan, _ second: RawSpan, _ change: inout Change
     ) throws -> Bool
 
     func get<Visitor: ValueVisitor>(_ key: RawSpan, _ visitor: inout Visitor) throws -> Bool
@@ -37,6 +44,9 @@ protocol BenchmarkEngine: AnyObject, Sendable {
 
     /// Visits at most `limit` pairs from the first key that is not below `key`; returns their number.
     func scan<Visitor: PairVisitor>(from key: RawSpan, limit: Int, _ visitor: inout Visitor) throws -> Int
+
+    /// A view that stays as it is while others write.
+    func snapshot() throws -> any EngineSnapshot
 
     /// Number of pairs, by counting if need be. Not measured.
     func count() throws -> Int
@@ -53,6 +63,12 @@ protocol BenchmarkEngine: AnyObject, Sendable {
     /// How full the log is that recovery would have to replay, in any unit; nil where recovery has no such log.
     var logFill: UInt64? { get }
 
+    /// What a transaction waits for before it returns, in a few words.
+    var durability: String { get }
+
+    /// Version of the library.
+    static var version: String { get }
+
     /// The persistence domain. Never a word that says durable on a medium that forgets.
     var domain: String { get }
 
@@ -60,19 +76,49 @@ protocol BenchmarkEngine: AnyObject, Sendable {
     var lease: String { get }
 }
 
-/// The engines that can be asked for.
-enum EngineName: String, CaseIterable, Sendable {
-    case pmemstore
-    case libpmemobj
+/// What an engine can do beyond puts, gets and deletes.
+struct EngineAbilities: Sendable {
+    /// Keys have an order: scans, seeks.
+    var isOrdered = true
+    /// Views that last while others write.
+    var hasSnapshots = true
+    /// The file grows as it is needed.
+    var canGrow = true
+    /// Fences can be left out, to measure what they cost.
+    var canElideFences = false
+}
+
+/// A view that lasts.
+protocol EngineSnapshot {
+    /// Visits all pairs in order and returns their number.
+    func scan<Visitor: PairVisitor>(_ visitor: inout Visitor) throws -> Int
+    func release() throws
+}
+
+extension BenchmarkEngine {
+    /// Engines on memory that forgets say so; others name the page cache's domain.
+    static func pageDomain(_ options: EngineOptions) -> String {
+        options.isVolatileMedium ? "volatile" : "page"
+    }
+
+    func append<Source: PairSource>(_ count: Int, from source: inout Source) throws {
+        try putBatch(count, from: &source)
+    }
+
+    var mediumCounters: MediumCounters? { nil }
+    var checkpointCounters: MediumCounters? { nil }
+    var logFill: UInt64? { nil }
 }
 
 /// How an engine is to be opened for a run.
 struct EngineOptions: Sendable {
+    var engine: EngineName
     /// Bytes that the run will put, at most; engines that cannot grow size their file by it.
     var expectedPairs: Int
     var expectedPairBytes: Int
-    /// More than one thread will use the engine.
-    var isConcurrent = false
+    /// Threads that will use the engine at a time.
+    var threads = 1
+    var isConcurrent: Bool { threads > 1 }
     /// The directory lies on memory that forgets at a power cut.
     var isVolatileMedium: Bool
     /// Leave the fences out, to measure what they cost. Only on a volatile medium.

@@ -3,6 +3,7 @@ import Foundation
 
 /// Loads a text into an engine, closes, reopens and verifies every record.
 struct LoadJob<Engine: BenchmarkEngine> {
+    let name: EngineName
     let records: TextRecords
     let batchSize: Int
     let directory: String
@@ -33,7 +34,8 @@ struct LoadJob<Engine: BenchmarkEngine> {
 
     private var engineOptions: EngineOptions {
         EngineOptions(
-            expectedPairs: records.count, expectedPairBytes: records.text.count / records.count + 16,
+            engine: name, expectedPairs: records.count,
+            expectedPairBytes: records.text.count / records.count + 16,
             isVolatileMedium: isVolatileMedium)
     }
 

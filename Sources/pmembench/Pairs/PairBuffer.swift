@@ -4,9 +4,13 @@ struct PairBuffer: Sendable {
     private(set) var number: UInt64 = 0
     private var keyStorage: [UInt8]
     private var valueStorage: [UInt8]
-    private var version: UInt64 = 0
+    private var version: UInt64
+    private let versionStep: UInt64
 
-    init(shape: PairShape) {
+    /// Values get versions from the first one up, or all the same one.
+    init(shape: PairShape, firstVersion: UInt64 = 1, isVersionConstant: Bool = false) {
+        version = firstVersion
+        versionStep = isVersionConstant ? 0 : 1
         self.shape = shape
         keyStorage = [UInt8](repeating: 0, count: shape.keyBytes)
         var filler = SeededGenerator(seed: 0x70_6D_65_6D)
@@ -30,9 +34,9 @@ struct PairBuffer: Sendable {
     @inline(__always)
     mutating func setPair(_ number: UInt64) {
         setKey(number)
-        version &+= 1
         unsafe valueStorage.withUnsafeMutableBytes {
             unsafe shape.stampValue(number, version: version, into: $0)
         }
+        version &+= versionStep
     }
 }

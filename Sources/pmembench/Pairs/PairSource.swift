@@ -11,9 +11,10 @@ struct NumberedPairs<Numbers: NumberSource>: PairSource, Sendable {
     private var numbers: Numbers
     private var buffer: PairBuffer
 
-    init(numbers: Numbers, shape: PairShape) {
+    init(numbers: Numbers, shape: PairShape, constantVersion: UInt64? = nil) {
         self.numbers = numbers
-        buffer = PairBuffer(shape: shape)
+        buffer = PairBuffer(
+            shape: shape, firstVersion: constantVersion ?? 1, isVersionConstant: constantVersion != nil)
     }
 
     @inline(__always)

@@ -13,6 +13,43 @@ protocol PairVisitor {
     mutating func visit(_ key: RawSpan, _ value: RawSpan)
 }
 
+/// What becomes of two values that are changed together.
+protocol PairChange {
+    mutating func seeFirst(_ value: RawSpan)
+    mutating func seeSecond(_ value: RawSpan)
+    /// Makes the new values of what was seen.
+    mutating func apply()
+    var first: RawSpan { @_lifetime(borrow self) get }
+    var second: RawSpan { @_lifetime(borrow self) get }
+}
+
+extension PairChange {
+    /// Shows itself both values, through a getter, and makes the new ones; tells whether both were there.
+    @inline(__always)
+    mutating func see(
+        _ first: RawSpan, _ second: RawSpan, _ get: (RawSpan, inout PairChangeSight<Self>) throws -> Bool
+    ) rethrows -> Bool {
+        var sight = PairChangeSight(change: self, isSecond: false)
+        let hasFirst = try get(first, &sight)
+        sight.isSecond = true
+        let hasSecond = try get(second, &sight)
+        self = sight.change
+        apply()
+        return hasFirst && hasSecond
+    }
+}
+
+/// Lets a change see values as a visitor.
+struct PairChangeSight<Change: PairChange>: ValueVisitor {
+    var change: Change
+    var isSecond: Bool
+
+    @inline(__always)
+    mutating func visit(_ value: RawSpan) {
+        if isSecond { change.seeSecond(value) } else { change.seeFirst(value) }
+    }
+}
+
 /// Counts the values that are what was written for their key.
 struct ReadCheck: ValueVisitor, BlockVisitor, Sendable {
     let shape: PairShape
@@ -36,7 +73,7 @@ struct ReadCheck: ValueVisitor, BlockVisitor, Sendable {
     }
 
     @inline(__always)
-    private mutating func count(_ isRight: Bool) {
+    mutating func count(_ isRight: Bool) {
         if isRight { right += 1 } else { wrong += 1 }
     }
 }
@@ -48,6 +85,8 @@ struct ScanCheck: PairVisitor, Sendable {
     private(set) var right = 0
     private(set) var wrong = 0
     private var previous: UInt64?
+    /// The number that the first pair of a scan must have; nil where it may be any.
+    private var first: UInt64?
 
     init(shape: PairShape, isReverse: Bool = false) {
         self.shape = shape
@@ -55,15 +94,20 @@ struct ScanCheck: PairVisitor, Sendable {
     }
 
     /// Forgets the key before: the next pair begins another scan.
-    mutating func beginScan() {
+    mutating func beginScan(at number: UInt64? = nil) {
         previous = nil
+        first = number
     }
 
     @inline(__always)
     mutating func visit(_ key: RawSpan, _ value: RawSpan) {
         let number = shape.number(ofKey: key)
         var isRight = shape.isValue(value, of: number)
-        if let previous { isRight = isRight && (isReverse ? number < previous : number > previous) }
+        if let previous {
+            isRight = isRight && (isReverse ? number < previous : number > previous)
+        } else if let first {
+            isRight = isRight && number == first
+        }
         previous = number
         if isRight { right += 1 } else { wrong += 1 }
     }

@@ -79,6 +79,7 @@ import Glibc
     }
 
     /// Begins a transaction of so many operations.
+    @inline(__always)
     func begin(operations: Int) throws {
         try begin()
         guard operations > Self.smallTransaction else { return }
@@ -128,12 +129,32 @@ import Glibc
         return offset
     }
 
-    func makeRecord(_ key: RawSpan, _ value: RawSpan) throws -> UInt64 {
+    /// A record behind so many bytes that the caller fills.
+    func makeRecord(_ key: RawSpan, _ value: RawSpan, headBytes: Int = 0) throws -> UInt64 {
         let byteCount = PmemobjRecord.byteCount(keyBytes: key.byteCount, valueBytes: value.byteCount)
-        let offset = cpm_tx_alloc(byteCount, Self.recordKind)
+        let offset = cpm_tx_alloc(headBytes + byteCount, Self.recordKind)
         guard offset != 0 else { throw Self.failure("allocation of a record") }
-        record(offset).write(key, value)
+        record(offset + UInt64(headBytes)).write(key, value)
         return offset
+    }
+
+    func makeZeroed(_ byteCount: Int) throws -> UInt64 {
+        let offset = cpm_tx_zeroed_alloc(byteCount, Self.nodeKind)
+        guard offset != 0 else { throw Self.failure("allocation of \(byteCount) bytes") }
+        return offset
+    }
+
+    @inline(__always)
+    func word(at offset: UInt64) -> UInt64 {
+        unsafe (base + Int(offset)).load(as: UInt64.self)
+    }
+
+    func setWord(_ word: UInt64, at offset: UInt64) {
+        unsafe (base + Int(offset)).storeBytes(of: word, as: UInt64.self)
+    }
+
+    func snapshotWord(at offset: UInt64) throws {
+        unsafe try snapshot(base + Int(offset), 8)
     }
 
     func free(_ offset: UInt64) throws {

@@ -1,4 +1,4 @@
-/// One line of a report: the median round of one benchmark on one engine.
+/// One line of a report: the median round of one benchmark on one engine, and what every round gave.
 struct BenchmarkRow: Sendable {
     var benchmark: String
     var engine: EngineName
@@ -7,10 +7,13 @@ struct BenchmarkRow: Sendable {
     var keyBytes: Int
     var valueBytes: Int
     var operationsPerTransaction: Int
+    var durability = ""
     var domain: String
     var lease: String
     var operationsPerSecond: Double
     var latency: LatencySummary?
+    /// Latencies of each kind of operation, where there are several.
+    var latencyByOperation: [String: LatencySummary] = [:]
     var fencesPerTransaction: Double?
     var flushedLinesPerTransaction: Double?
     var nonTemporalBytesPerTransaction: Double?
@@ -21,22 +24,84 @@ struct BenchmarkRow: Sendable {
     var bytesPerPair: Double?
     /// What a writer did beside the readers of `readwhilewriting`.
     var backgroundWritesPerSecond: Double?
+    /// Page faults of the process per operation that needed no input from a device.
+    var minorFaultsPerOperation: Double?
     /// Operations per second of every round, in order; the row is the median round.
     var rounds: [Double] = []
+    /// What is compared, round by round.
+    var samples: [RoundSample] = []
     /// One in this many transactions was timed for the latencies; nil where there are none.
     var latencySampling: Int?
     var seed: UInt64
 }
 
+/// What one round gave, as far as it is compared.
+struct RoundSample: Sendable, Encodable {
+    var seconds: Double
+    var operations: Int
+    var operationsPerSecond: Double
+    var backgroundWritesPerSecond: Double?
+    var bytesPerPair: Double?
+    var p999Nanoseconds: UInt64?
+}
+
+extension BenchmarkRow {
+    /// The round whose throughput is the median (the lower of the two middle ones) stands for all. nil without rounds.
+    init?(parameters: RunParameters, benchmark: BenchmarkCase, engine: EngineName, rounds: [RoundResult]) {
+        let sorted = rounds.sorted { $0.operationsPerSecond < $1.operationsPerSecond }
+        guard !sorted.isEmpty else { return nil }
+        let median = sorted[(sorted.count - 1) / 2]
+        self.init(
+            benchmark: benchmark.label, engine: engine, threads: parameters.threads, keys: parameters.keys,
+            keyBytes: parameters.shape.keyBytes, valueBytes: parameters.shape.valueBytes,
+            operationsPerTransaction: benchmark.operationsPerTransaction, domain: median.domain,
+            lease: median.lease, operationsPerSecond: median.operationsPerSecond, seed: parameters.seed)
+        durability = median.durability
+        latency = median.timing.latency.summary
+        latencyByOperation = Self.latencies(median.timing)
+        setCosts(of: median)
+        self.rounds = rounds.map(\.operationsPerSecond)
+        samples = rounds.map(\.sample)
+        latencySampling = median.latencySampling
+    }
+
+    private static func latencies(_ timing: Timing) -> [String: LatencySummary] {
+        var found: [String: LatencySummary] = [:]
+        for kind in OperationKind.allCases { found[kind.label] = timing.latency(of: kind)?.summary }
+        return found
+    }
+
+    private mutating func setCosts(of round: RoundResult) {
+        fencesPerTransaction = round.perTransaction(round.counters?.fences)
+        flushedLinesPerTransaction = round.perTransaction(round.counters?.flushedLines)
+        nonTemporalBytesPerTransaction = round.perTransaction(round.counters?.nonTemporalBytes)
+        checkpointFencesPerTransaction = round.perTransaction(round.checkpointCounters?.fences)
+        checkpointFlushedLinesPerTransaction = round.perTransaction(round.checkpointCounters?.flushedLines)
+        checkpointNonTemporalBytesPerTransaction = round.perTransaction(
+            round.checkpointCounters?.nonTemporalBytes)
+        bytesPerPair = round.bytesPerPair
+        backgroundWritesPerSecond = round.backgroundWritesPerSecond
+        minorFaultsPerOperation = round.minorFaults.map { Double($0) / Double(max(round.operations, 1)) }
+    }
+}
+
+extension RoundResult {
+    var sample: RoundSample {
+        RoundSample(
+            seconds: Double(timing.nanoseconds) / 1e9, operations: operations,
+            operationsPerSecond: operationsPerSecond, backgroundWritesPerSecond: backgroundWritesPerSecond,
+            bytesPerPair: bytesPerPair, p999Nanoseconds: timing.latency.summary?.p999)
+    }
+}
+
 extension BenchmarkRow: Encodable {
     enum CodingKeys: String, CodingKey {
-        case benchmark, engine, threads, keys, keyBytes, valueBytes, operationsPerTransaction, domain, lease
-        case operationsPerSecond, latencyNanoseconds, fencesPerTransaction, flushedLinesPerTransaction
-        case nonTemporalBytesPerTransaction, checkpointFencesPerTransaction,
-            checkpointFlushedLinesPerTransaction
-        case checkpointNonTemporalBytesPerTransaction, bytesPerPair, backgroundWritesPerSecond, rounds,
-            latencySampling,
-            seed
+        case benchmark, engine, threads, keys, keyBytes, valueBytes, operationsPerTransaction, durability
+        case domain, lease, operationsPerSecond, latencyNanoseconds, latencyNanosecondsByOperation
+        case fencesPerTransaction, flushedLinesPerTransaction, nonTemporalBytesPerTransaction
+        case checkpointFencesPerTransaction, checkpointFlushedLinesPerTransaction
+        case checkpointNonTemporalBytesPerTransaction, bytesPerPair, backgroundWritesPerSecond
+        case minorFaultsPerOperation, rounds, samples, latencySampling, seed
     }
 
     /// Unknown figures are written as null, not left out.
@@ -49,10 +114,12 @@ extension BenchmarkRow: Encodable {
         try row.encode(keyBytes, forKey: .keyBytes)
         try row.encode(valueBytes, forKey: .valueBytes)
         try row.encode(operationsPerTransaction, forKey: .operationsPerTransaction)
+        try row.encode(durability, forKey: .durability)
         try row.encode(domain, forKey: .domain)
         try row.encode(lease, forKey: .lease)
         try row.encode(operationsPerSecond, forKey: .operationsPerSecond)
         try row.encode(latency, forKey: .latencyNanoseconds)
+        try row.encode(latencyByOperation, forKey: .latencyNanosecondsByOperation)
         try row.encode(fencesPerTransaction, forKey: .fencesPerTransaction)
         try row.encode(flushedLinesPerTransaction, forKey: .flushedLinesPerTransaction)
         try row.encode(nonTemporalBytesPerTransaction, forKey: .nonTemporalBytesPerTransaction)
@@ -62,7 +129,9 @@ extension BenchmarkRow: Encodable {
             checkpointNonTemporalBytesPerTransaction, forKey: .checkpointNonTemporalBytesPerTransaction)
         try row.encode(bytesPerPair, forKey: .bytesPerPair)
         try row.encode(backgroundWritesPerSecond, forKey: .backgroundWritesPerSecond)
+        try row.encode(minorFaultsPerOperation, forKey: .minorFaultsPerOperation)
         try row.encode(rounds, forKey: .rounds)
+        try row.encode(samples, forKey: .samples)
         try row.encode(latencySampling, forKey: .latencySampling)
         try row.encode(seed, forKey: .seed)
     }

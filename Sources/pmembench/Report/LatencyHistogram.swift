@@ -17,22 +17,52 @@ struct LatencyHistogram: Sendable {
     var summary: LatencySummary? {
         guard histogram.totalCount > 0 else { return nil }
         return LatencySummary(
-            p50: histogram.valueAtPercentile(50), p90: histogram.valueAtPercentile(90),
-            p99: histogram.valueAtPercentile(99), p999: histogram.valueAtPercentile(99.9),
-            p9999: histogram.valueAtPercentile(99.99), max: histogram.max)
+            count: histogram.totalCount, mean: histogram.mean, deviation: histogram.stdDeviation,
+            min: histogram.min,
+            distribution: LatencySummary.percentiles.map { histogram.valueAtPercentile($0) },
+            max: histogram.max)
     }
 }
 
-/// The percentiles that a row carries, in nanoseconds.
-struct LatencySummary: Sendable, Encodable {
-    let p50, p90, p99, p999, p9999, max: UInt64
+/// The figures that a row carries, in nanoseconds.
+struct LatencySummary: Sendable, Equatable {
+    static let percentiles = [10, 25, 50, 75, 90, 95, 99, 99.9, 99.99]
 
-    enum CodingKeys: String, CodingKey {
-        case p50
-        case p90
-        case p99
-        case p999 = "p99.9"
-        case p9999 = "p99.99"
-        case max
+    let count: UInt64
+    let mean: Double
+    let deviation: Double
+    let min: UInt64
+    /// Values at `percentiles`.
+    let distribution: [UInt64]
+    let max: UInt64
+
+    var p50: UInt64 { distribution[2] }
+    var p90: UInt64 { distribution[4] }
+    var p95: UInt64 { distribution[5] }
+    var p99: UInt64 { distribution[6] }
+    var p999: UInt64 { distribution[7] }
+    var p9999: UInt64 { distribution[8] }
+}
+
+extension LatencySummary: Encodable {
+    private struct Name: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Name.self)
+        try container.encode(count, forKey: Name(stringValue: "count"))
+        try container.encode(mean, forKey: Name(stringValue: "mean"))
+        try container.encode(deviation, forKey: Name(stringValue: "deviation"))
+        try container.encode(min, forKey: Name(stringValue: "min"))
+        for (percentile, value) in zip(Self.percentiles, distribution) {
+            let text = percentile == percentile.rounded() ? "\(Int(percentile))" : "\(percentile)"
+            try container.encode(value, forKey: Name(stringValue: "p" + text))
+        }
+        try container.encode(max, forKey: Name(stringValue: "max"))
     }
 }

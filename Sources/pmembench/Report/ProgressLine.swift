@@ -11,15 +11,15 @@ final class ProgressLine {
     }
 
     /// A bar, redrawn at most ten times a second.
-    func show(_ label: String, done: Int, of total: Int) {
+    func show(_ label: String, done: Int, of total: Int, isUrgent: Bool = false) {
         guard isTerminal else { return }
         let now = DispatchTime.now().uptimeNanoseconds
-        guard now - lastUpdate > 100_000_000 || done == total else { return }
+        guard isUrgent || now - lastUpdate > 100_000_000 || done == total else { return }
         lastUpdate = now
         let width = 40
         let filled = total == 0 ? width : width * done / total
         let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)
-        show("\(label) [\(bar)] \(done)/\(total)")
+        show("[\(bar)] \(done)/\(total) \(label)")
     }
 
     func clear() {

@@ -1,73 +1,59 @@
 import Foundation
 
-/// The rows as a table for people, then the ratios between engines.
+/// A report as a table for people: where, the rows, then how the first engine compares with the others.
 enum TableReport {
     private static let heads = [
-        "benchmark", "engine", "threads", "per tx", "ops/s", "p50", "p99", "p99.9", "max", "fences/tx",
-        "lines/tx",
-        "NT bytes/tx", "bytes/pair", "domain", "lease",
+        "benchmark", "engine", "threads", "keys", "value", "per tx", "ops/s", "+-%", "p50", "p99", "p99.9",
+        "max",
+        "fences/tx", "lines/tx", "NT bytes/tx", "bytes/pair", "writes/s", "domain", "lease",
     ]
-    private static let textColumns: Set<Int> = [0, 1, 13, 14]
+    private static let textColumns: Set<Int> = [0, 1, 17, 18]
 
-    static func text(_ rows: [BenchmarkRow]) -> String {
-        let table = layOut([heads] + rows.map(cells))
-        let notes = "ops/s: median of the rounds. Latencies: one transaction of that round. -: not known."
-        let ratios = ratioLines(rows)
-        return ([table, notes] + writerLines(rows) + (ratios.isEmpty ? [] : [ratios])).joined(separator: "\n")
+    static func text(_ report: BenchmarkReport) -> String {
+        let interrupted =
+            report.isComplete ? [] : ["INTERRUPTED: some rows are missing or have fewer rounds."]
+        let table = TextTable.layOut([heads] + report.rows.map(cells), textColumns: textColumns)
+        let notes = """
+            ops/s: median of the rounds; +-%: half the distance of its extremes. Latencies: one transaction of the \
+            median round. writes/s: a writer beside the readers. -: not known.
+            """
+        let parts = [
+            [report.environment.summary, ""], interrupted, [table, notes], report.notes,
+            durabilities(report.rows), taxLines(report.rows), ComparisonTable.lines(report.comparisons),
+        ]
+        return parts.flatMap { $0 }.joined(separator: "\n")
     }
 
     private static func cells(_ row: BenchmarkRow) -> [String] {
-        [
-            row.benchmark, row.engine.rawValue, String(row.threads), String(row.operationsPerTransaction),
-            grouped(row.operationsPerSecond), duration(row.latency?.p50), duration(row.latency?.p99),
-            duration(row.latency?.p999), duration(row.latency?.max), decimal(row.fencesPerTransaction),
-            decimal(row.flushedLinesPerTransaction), decimal(row.nonTemporalBytesPerTransaction),
-            decimal(row.bytesPerPair), row.domain, row.lease,
+        let spread = Spread(row.rounds)
+        return [
+            row.benchmark, row.engine.rawValue, String(row.threads), String(row.keys), String(row.valueBytes),
+            String(row.operationsPerTransaction), grouped(spread?.median ?? row.operationsPerSecond),
+            row.rounds.count > 1 ? decimal(spread.map { 100 * $0.relative }) : "-",
+            duration(row.latency?.p50),
+            duration(row.latency?.p99), duration(row.latency?.p999), duration(row.latency?.max),
+            decimal(row.fencesPerTransaction), decimal(row.flushedLinesPerTransaction),
+            decimal(row.nonTemporalBytesPerTransaction), decimal(row.bytesPerPair),
+            row.backgroundWritesPerSecond.map(grouped) ?? "-", row.domain, row.lease,
         ]
     }
 
-    private static func layOut(_ lines: [[String]]) -> String {
-        let widths = heads.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
-        return lines.map { line in
-            line.enumerated().map { column, cell in
-                let padding = String(repeating: " ", count: widths[column] - cell.count)
-                return textColumns.contains(column) ? cell + padding : padding + cell
-            }.joined(separator: "  ").trimmingTrailingSpaces
-        }.joined(separator: "\n")
-    }
-
-    private static func writerLines(_ rows: [BenchmarkRow]) -> [String] {
-        rows.compactMap { row in
-            guard let writes = row.backgroundWritesPerSecond else { return nil }
-            return "\(row.benchmark), \(row.engine.rawValue): \(grouped(writes)) writes/s beside the readers."
+    /// What each engine waits for.
+    private static func durabilities(_ rows: [BenchmarkRow]) -> [String] {
+        var seen: Set<EngineName> = []
+        return rows.compactMap { row in
+            guard seen.insert(row.engine).inserted, !row.durability.isEmpty else { return nil }
+            let survives = row.domain == "volatile" ? "; lost at a power cut: the medium forgets" : ""
+            return "\(row.engine.rawValue) waits for: \(row.durability)\(survives)."
         }
-    }
-
-    // MARK: Ratios
-
-    /// One line for every benchmark that both engines ran, in operations per second.
-    private static func ratioLines(_ rows: [BenchmarkRow]) -> String {
-        let lines = rows.filter { $0.engine == .pmemstore }.compactMap { ours -> String? in
-            let theirs = rows.first {
-                $0.engine == .libpmemobj && $0.benchmark == ours.benchmark
-                    && $0.operationsPerTransaction == ours.operationsPerTransaction
-            }
-            guard let theirs, theirs.operationsPerSecond > 0 else { return nil }
-            let ratio = ours.operationsPerSecond / theirs.operationsPerSecond
-            return "  \(ours.benchmark), \(ours.operationsPerTransaction) per tx: \(decimal(ratio))x"
-        }
-        return
-            ([lines.isEmpty ? [] : ["pmemstore / libpmemobj, medians:"], lines, taxLines(rows)].flatMap { $0 })
-            .joined(separator: "\n")
     }
 
     private static func taxLines(_ rows: [BenchmarkRow]) -> [String] {
         guard let fenced = rows.first(where: { $0.benchmark == "durabilitytax_fenced" }),
             let elided = rows.first(where: { $0.benchmark == "durabilitytax_elided" }),
-            fenced.operationsPerSecond > 0
+            let tax = PairedRatio(elided.rounds, over: fenced.rounds)
         else { return [] }
-        let tax = elided.operationsPerSecond / fenced.operationsPerSecond
-        return ["durability tax (time with fences / time without): \(decimal(tax))"]
+        return ["Time with fences over time without: \(ComparisonTable.text(tax))."]
     }
 
     // MARK: Numbers
@@ -94,6 +80,76 @@ enum TableReport {
         if value < 10_000 { return "\(nanoseconds) ns" }
         if value < 10_000_000 { return String(format: "%.1f us", value / 1e3) }
         return String(format: "%.1f ms", value / 1e6)
+    }
+}
+
+/// The ratios of a comparison as lines.
+enum ComparisonTable {
+    private static let heads = [
+        "benchmark", "per tx", "keys", "value", "threads", "against", "ratio", "95 %",
+    ]
+    private static let textColumns: Set<Int> = [0, 5]
+
+    static func lines(_ comparisons: [Comparison]) -> [String] {
+        guard let engine = comparisons.first?.engine.rawValue else { return [] }
+        let best = Set(Comparison.best(comparisons).map(Mark.init))
+        let tables = Metric.allCases.flatMap { metric -> [String] in
+            let chosen = comparisons.filter { $0.metric == metric }
+            guard !chosen.isEmpty else { return [] }
+            let better = metric.moreIsBetter ? "more is better" : "less is better"
+            let lines = chosen.map { cells($0, isBest: best.contains(Mark($0))) }
+            return [
+                "", "\(engine) / others, \(metric.label) (\(better); * marks the strongest opponent):",
+                TextTable.layOut([heads] + lines, textColumns: textColumns),
+            ]
+        }
+        return tables + [
+            "Ratios: geometric mean over rounds, paired round by round; interval of Student's t for its logarithm."
+        ]
+    }
+
+    private static func cells(_ comparison: Comparison, isBest: Bool) -> [String] {
+        [
+            comparison.benchmark, "\(comparison.operationsPerTransaction)", "\(comparison.keys)",
+            "\(comparison.valueBytes)", "\(comparison.threads)",
+            comparison.opponent.rawValue + (isBest ? " *" : ""),
+            TableReport.decimal(comparison.ratio.ratio) + "x", interval(comparison.ratio),
+        ]
+    }
+
+    static func interval(_ ratio: PairedRatio) -> String {
+        guard let low = ratio.low, let high = ratio.high else { return "-" }
+        return "\(TableReport.decimal(low)) to \(TableReport.decimal(high))"
+    }
+
+    static func text(_ ratio: PairedRatio) -> String {
+        TableReport.decimal(ratio.ratio) + (ratio.low == nil ? "" : " (\(interval(ratio)))")
+    }
+
+    private struct Mark: Hashable {
+        let text: String
+
+        init(_ comparison: Comparison) {
+            text = [
+                comparison.benchmark, "\(comparison.operationsPerTransaction)", "\(comparison.keys)",
+                "\(comparison.valueBytes)", "\(comparison.threads)", comparison.metric.rawValue,
+                comparison.opponent.rawValue,
+            ].joined(separator: "|")
+        }
+    }
+}
+
+/// Columns of equal width.
+enum TextTable {
+    static func layOut(_ lines: [[String]], textColumns: Set<Int>) -> String {
+        guard let columns = lines.first?.indices else { return "" }
+        let widths = columns.map { column in lines.map { $0[column].count }.max() ?? 0 }
+        return lines.map { line in
+            line.enumerated().map { column, cell in
+                let padding = String(repeating: " ", count: widths[column] - cell.count)
+                return textColumns.contains(column) ? cell + padding : padding + cell
+            }.joined(separator: "  ").trimmingTrailingSpaces
+        }.joined(separator: "\n")
     }
 }
 

@@ -6,7 +6,7 @@ extension EngineSession {
 
     /// Opens a closed store a few times; the measured time ends with the first pair read.
     func openClean(seed: UInt64) throws -> RoundResult {
-        _ = try fullStore(isConcurrent: false, seed: seed)
+        _ = try fullStore(threads: 1, seed: seed)
         var timing = Timing(nanoseconds: 0)
         var counters: MediumCounters?
         for _ in 0..<Self.cleanOpens {
@@ -23,7 +23,7 @@ extension EngineSession {
     func openKilled(seed: UInt64) throws -> RoundResult {
         try discard()
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        try KilledLoader.run(engine: Engine.name, directory: directory, parameters: parameters, seed: seed)
+        try KilledLoader.run(engine: name, directory: directory, parameters: parameters, seed: seed)
         var timing = Timing(nanoseconds: 0)
         let counters = try timedOpen(&timing)
         try checkSample(seed: seed)
@@ -43,7 +43,7 @@ extension EngineSession {
         let elapsed = cpm_monotonic_nanoseconds() - start
         try expect(isFound ? check.right : 0, 1, "first pair after opening")
         timing.nanoseconds += elapsed
-        timing.latency.record(elapsed)
+        timing.record(elapsed, .open)
         return engine.mediumCounters
     }
 

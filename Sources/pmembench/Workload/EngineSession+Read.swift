@@ -1,8 +1,6 @@
 import Synchronization
 
 extension EngineSession {
-    private var isConcurrent: Bool { parameters.threads > 1 }
-
     private func uniform(_ seed: UInt64, _ thread: Int) -> UniformNumbers {
         UniformNumbers(below: UInt64(parameters.keys), seed: self.seed(seed, ofThread: thread))
     }
@@ -13,7 +11,7 @@ extension EngineSession {
     }
 
     func readRandomly(seed: UInt64) throws -> RoundResult {
-        let engine = try fullStore(isConcurrent: isConcurrent, seed: seed)
+        let engine = try fullStore(threads: parameters.threads, seed: seed)
         var steps = (0..<parameters.threads).map {
             GetStep(engine: engine, numbers: uniform(seed, $0), shape: parameters.shape)
         }
@@ -22,8 +20,24 @@ extension EngineSession {
         return result
     }
 
+    /// Keys by Zipf's law, the popular ones scattered over the key space.
+    func readZipfian(seed: UInt64) throws -> RoundResult {
+        let engine = try fullStore(threads: parameters.threads, seed: seed)
+        let ranks = zipfianRanks()
+        var steps = (0..<parameters.threads).map { thread in
+            GetStep(
+                engine: engine,
+                numbers: ScrambledZipfianNumbers(
+                    ranks: ranks, count: UInt64(parameters.keys), seed: self.seed(seed, ofThread: thread)),
+                shape: parameters.shape)
+        }
+        let result = try measure(engine, &steps, calls: shares(of: parameters.keys))
+        try expectRight(steps, parameters.keys, "readzipfian")
+        return result
+    }
+
     func multiReadRandomly(seed: UInt64) throws -> RoundResult {
-        let engine = try fullStore(isConcurrent: isConcurrent, seed: seed)
+        let engine = try fullStore(threads: parameters.threads, seed: seed)
         let width = Workload.keysPerMultiGet
         var steps = (0..<parameters.threads).map {
             MultiGetStep(
@@ -35,19 +49,23 @@ extension EngineSession {
         return result
     }
 
-    func seekRandomly(seed: UInt64) throws -> RoundResult {
-        let engine = try fullStore(isConcurrent: isConcurrent, seed: seed)
+    /// A seek and the pairs from there; an operation is a call, whatever the number of its pairs.
+    func seekRandomly(seed: UInt64, pairsPerCall: Int) throws -> RoundResult {
+        let engine = try fullStore(threads: parameters.threads, seed: seed)
         var steps = (0..<parameters.threads).map {
-            SeekStep(engine: engine, numbers: uniform(seed, $0), shape: parameters.shape)
+            SeekStep(
+                engine: engine, numbers: uniform(seed, $0), shape: parameters.shape,
+                pairsPerCall: pairsPerCall, keys: parameters.keys)
         }
-        let result = try measure(engine, &steps, calls: shares(of: parameters.keys))
-        try expectRight(steps, parameters.keys, "seekrandom")
+        let calls = shares(of: max(parameters.keys / max(pairsPerCall / 5, 1), parameters.threads))
+        let result = try measure(engine, &steps, calls: calls)
+        try expectRight(steps, steps.reduce(0) { $0 + $1.expected }, "pairs behind a seek")
         return result
     }
 
     /// Every thread scans the whole store once; an operation is a pair.
     func scanAll(reverse: Bool) throws -> RoundResult {
-        let engine = try fullStore(isConcurrent: isConcurrent, seed: parameters.seed)
+        let engine = try fullStore(threads: parameters.threads, seed: parameters.seed)
         var steps = (0..<parameters.threads).map { _ in
             ScanStep(engine: engine, reverse: reverse, shape: parameters.shape)
         }
@@ -55,16 +73,16 @@ extension EngineSession {
         var result = try measure(
             engine, &steps, calls: calls, operationsPerCall: parameters.keys, samplesAll: true)
         try expectRight(steps, result.operations, reverse ? "readreverse" : "readseq")
-        result.timing.latency = LatencyHistogram()
+        result.timing.dropLatencies()
         result.latencySampling = nil
         return result
     }
 
     /// The figures are the readers'; the writer runs until they have finished.
     func readWhileWriting(seed: UInt64) throws -> RoundResult {
-        let engine = try fullStore(isConcurrent: true, seed: seed)
+        let engine = try fullStore(threads: parameters.threads + 1, seed: seed)
         let writer = BackgroundWriter(
-            PutStep(engine: engine, numbers: uniform(~seed, 0), shape: parameters.shape))
+            PutStep(engine: engine, numbers: uniform(~seed, 0), shape: parameters.shape, kind: .update))
         var steps = (0..<parameters.threads).map {
             GetStep(engine: engine, numbers: uniform(seed, $0), shape: parameters.shape)
         }

@@ -1,3 +1,5 @@
+import Foundation
+
 extension EngineSession {
     /// How many of `total` operations each thread does.
     func shares(of total: Int) -> [Int] {
@@ -10,12 +12,21 @@ extension EngineSession {
         mixed(seed &+ UInt64(thread) &* 0x9E37_79B9)
     }
 
+    /// Zipf's law over the run's keys, worked out once.
+    func zipfianRanks() -> ZipfianRanks {
+        if let ranks { return ranks }
+        let made = ZipfianRanks(count: UInt64(parameters.keys))
+        ranks = made
+        return made
+    }
+
     /// Times the steps and counts what they did to the medium.
     func measure<Step: WorkStep>(
         _ engine: Engine, _ steps: inout [Step], calls: [Int], operationsPerCall: Int = 1,
         samplesAll: Bool = false
     ) throws -> RoundResult {
         let sampling = samplesAll ? 1 : parameters.latencySampling
+        let faults = minorFaults()
         let before = (engine.mediumCounters, engine.checkpointCounters)
         let timing = try StepRunner.run(&steps, callsPerStep: calls, sampling: sampling)
         let after = (engine.mediumCounters, engine.checkpointCounters)
@@ -23,7 +34,13 @@ extension EngineSession {
         return RoundResult(
             operations: transactions * operationsPerCall, transactions: transactions, timing: timing,
             counters: difference(after.0, before.0), checkpointCounters: difference(after.1, before.1),
-            latencySampling: sampling)
+            latencySampling: sampling, minorFaults: minorFaults() - faults)
+    }
+
+    private func minorFaults() -> Int {
+        var usage = rusage()
+        unsafe getrusage(RUSAGE_SELF.rawValue, &usage)
+        return usage.ru_minflt
     }
 
     private func difference(_ later: MediumCounters?, _ earlier: MediumCounters?) -> MediumCounters? {
@@ -36,6 +53,6 @@ extension EngineSession {
         guard found != expected else { return }
         throw BenchmarkFailure(
             .failure,
-            "\(Engine.name.rawValue): \(what): expected \(expected), found \(found); the engine is wrong")
+            "\(name.rawValue): \(what): expected \(expected), found \(found); the engine is wrong")
     }
 }

@@ -2,8 +2,8 @@ extension EngineSession {
     /// As many operations as keys; a tenth of that where most operations are scans.
     func runYCSB(_ mix: YCSBMix, seed: UInt64) throws -> RoundResult {
         let threads = parameters.threads
-        let engine = try fullStore(isConcurrent: threads > 1, seed: seed)
-        let ranks = ZipfianRanks(count: UInt64(parameters.keys))
+        let engine = try fullStore(threads: threads, seed: seed)
+        let ranks = zipfianRanks()
         let newest = NewestKey(count: parameters.keys)
         var steps = (0..<threads).map { thread in
             YCSBStep(

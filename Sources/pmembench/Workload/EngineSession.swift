@@ -10,13 +10,16 @@ final class EngineSession<Engine: BenchmarkEngine> {
         case other
     }
 
+    let name: EngineName
     let parameters: RunParameters
     let directory: String
     private(set) var engine: Engine?
     var contents = Contents.absent
-    private var isConcurrent = false
+    var ranks: ZipfianRanks?
+    private var threads = 1
 
-    init(parameters: RunParameters, directory: String) {
+    init(name: EngineName, parameters: RunParameters, directory: String) {
+        self.name = name
         self.parameters = parameters
         self.directory = directory
     }
@@ -26,6 +29,7 @@ final class EngineSession<Engine: BenchmarkEngine> {
         if let engine {
             result.domain = engine.domain
             result.lease = engine.lease
+            result.durability = engine.durability
         }
         return result
     }
@@ -41,7 +45,14 @@ final class EngineSession<Engine: BenchmarkEngine> {
         case .readrandom: return try readRandomly(seed: seed)
         case .readseq: return try scanAll(reverse: false)
         case .readreverse: return try scanAll(reverse: true)
-        case .seekrandom: return try seekRandomly(seed: seed)
+        case .seekrandom: return try seekRandomly(seed: seed, pairsPerCall: 1)
+        case .rangescan: return try seekRandomly(seed: seed, pairsPerCall: Workload.pairsPerRange)
+        case .readzipfian: return try readZipfian(seed: seed)
+        case .loadsorted: return try loadSorted()
+        case .grow: return try grow(seed: seed)
+        case .churn: return try churn(seed: seed)
+        case .longreader: return try longReader(seed: seed)
+        case .bank: return try bank(seed: seed)
         case .multireadrandom: return try multiReadRandomly(seed: seed)
         case .readwhilewriting: return try readWhileWriting(seed: seed)
         case .ycsbA: return try runYCSB(.a, seed: seed)
@@ -58,36 +69,36 @@ final class EngineSession<Engine: BenchmarkEngine> {
     // MARK: The store
 
     /// An empty store in place of whatever was there.
-    func emptyStore(isConcurrent: Bool, elidesFences: Bool = false) throws -> Engine {
+    func emptyStore(threads: Int, elidesFences: Bool = false) throws -> Engine {
         try discard()
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        let options = parameters.engineOptions(isConcurrent: isConcurrent, elidesFences: elidesFences)
+        let options = parameters.engineOptions(name, threads: threads, elidesFences: elidesFences)
         let engine = try Engine.create(in: directory, options: options)
         self.engine = engine
-        self.isConcurrent = isConcurrent
+        self.threads = threads
         contents = .other
         return engine
     }
 
     /// A store with exactly the run's keys, loaded if need be.
-    func fullStore(isConcurrent: Bool, seed: UInt64) throws -> Engine {
+    func fullStore(threads: Int, seed: UInt64) throws -> Engine {
         if contents == .full {
-            if let engine, self.isConcurrent == isConcurrent { return engine }
+            if let engine, self.threads == threads { return engine }
             try close()
-            return try reopen(isConcurrent: isConcurrent)
+            return try reopen(threads: threads)
         }
-        let engine = try emptyStore(isConcurrent: isConcurrent)
+        let engine = try emptyStore(threads: threads)
         try Self.load(engine, parameters, seed: seed)
         contents = .full
         return engine
     }
 
     @discardableResult
-    func reopen(isConcurrent: Bool = false) throws -> Engine {
-        let options = parameters.engineOptions(isConcurrent: isConcurrent, elidesFences: false)
+    func reopen(threads: Int = 1) throws -> Engine {
+        let options = parameters.engineOptions(name, threads: threads, elidesFences: false)
         let engine = try Engine.open(in: directory, options: options)
         self.engine = engine
-        self.isConcurrent = isConcurrent
+        self.threads = threads
         return engine
     }
 
@@ -110,7 +121,14 @@ final class EngineSession<Engine: BenchmarkEngine> {
     static func load(_ engine: Engine, _ parameters: RunParameters, seed: UInt64) throws {
         let numbers = ShuffledNumbers.shares(of: parameters.keys, parts: 1, seed: seed)[0]
         var pairs = NumberedPairs(numbers: numbers, shape: parameters.shape)
-        var remaining = parameters.keys
+        try put(parameters.keys, from: &pairs, into: engine)
+    }
+
+    /// Puts pairs in transactions of 1000.
+    static func put<Source: PairSource>(
+        _ count: Int, from pairs: inout Source, into engine: Engine
+    ) throws {
+        var remaining = count
         while remaining > 0 {
             let count = min(1000, remaining)
             try engine.putBatch(count, from: &pairs)

@@ -29,9 +29,9 @@ enum KilledLoader {
 
     /// The child's work. Does not return.
     static func loadAndDie<Engine: BenchmarkEngine>(
-        _ type: Engine.Type, directory: String, parameters: RunParameters
+        _ type: Engine.Type, engine name: EngineName, directory: String, parameters: RunParameters
     ) throws -> Never {
-        let options = parameters.engineOptions(isConcurrent: false, elidesFences: false)
+        let options = parameters.engineOptions(name, threads: 1)
         let engine = try Engine.create(in: directory, options: options)
         try EngineSession<Engine>.load(engine, parameters, seed: parameters.seed)
         try fillLog(engine, parameters)
@@ -43,7 +43,7 @@ enum KilledLoader {
     private static func fillLog<Engine: BenchmarkEngine>(_ engine: Engine, _ parameters: RunParameters) throws
     {
         let numbers = UniformNumbers(below: UInt64(parameters.keys), seed: ~parameters.seed)
-        var step = PutStep(engine: engine, numbers: numbers, shape: parameters.shape)
+        var step = PutStep(engine: engine, numbers: numbers, shape: parameters.shape, kind: .update)
         guard engine.logFill != nil else {
             for _ in 0..<min(parameters.keys, 100_000) { try step.perform() }
             return

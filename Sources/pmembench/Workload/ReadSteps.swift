@@ -7,6 +7,7 @@ protocol CheckedStep: WorkStep {
 /// One get.
 struct GetStep<Engine: BenchmarkEngine, Numbers: NumberSource>: CheckedStep {
     let engine: Engine
+    let kind = OperationKind.read
     private var numbers: Numbers
     private var buffer: PairBuffer
     private var check: ReadCheck
@@ -35,6 +36,7 @@ struct GetStep<Engine: BenchmarkEngine, Numbers: NumberSource>: CheckedStep {
 /// One multi-get of a block of keys.
 struct MultiGetStep<Engine: BenchmarkEngine, Numbers: NumberSource>: CheckedStep {
     let engine: Engine
+    let kind = OperationKind.read
     private var numbers: Numbers
     private var block: KeyBlock
     private var check: ReadCheck
@@ -60,16 +62,24 @@ struct MultiGetStep<Engine: BenchmarkEngine, Numbers: NumberSource>: CheckedStep
     }
 }
 
-/// One seek to a key, and the first pair there.
+/// One seek to a key, and the pairs from there, a few or one.
 struct SeekStep<Engine: BenchmarkEngine, Numbers: NumberSource>: CheckedStep {
     let engine: Engine
+    let kind = OperationKind.scan
+    /// Pairs of one call, where the store does not end before.
+    let pairsPerCall: Int
+    /// Pairs that the calls had to find in a store of so many keys.
+    private(set) var expected = 0
+    private let keys: UInt64
     private var numbers: Numbers
     private var buffer: PairBuffer
     private var check: ScanCheck
 
-    init(engine: Engine, numbers: Numbers, shape: PairShape) {
+    init(engine: Engine, numbers: Numbers, shape: PairShape, pairsPerCall: Int, keys: Int) {
         self.engine = engine
         self.numbers = numbers
+        self.pairsPerCall = pairsPerCall
+        self.keys = UInt64(keys)
         buffer = PairBuffer(shape: shape)
         check = ScanCheck(shape: shape)
     }
@@ -79,10 +89,12 @@ struct SeekStep<Engine: BenchmarkEngine, Numbers: NumberSource>: CheckedStep {
 
     @inline(__always)
     mutating func perform() throws {
-        buffer.setKey(numbers.next())
+        let number = numbers.next()
+        expected += min(pairsPerCall, Int(keys - number))
+        buffer.setKey(number)
         var check = check
-        check.beginScan()
-        _ = try engine.scan(from: buffer.key, limit: 1, &check)
+        check.beginScan(at: number)
+        _ = try engine.scan(from: buffer.key, limit: pairsPerCall, &check)
         self.check = check
     }
 }
@@ -90,6 +102,7 @@ struct SeekStep<Engine: BenchmarkEngine, Numbers: NumberSource>: CheckedStep {
 /// One scan of the whole store.
 struct ScanStep<Engine: BenchmarkEngine>: CheckedStep {
     let engine: Engine
+    let kind = OperationKind.scan
     private var check: ScanCheck
 
     init(engine: Engine, reverse: Bool, shape: PairShape) {

@@ -8,7 +8,10 @@ struct RoundResult: Sendable {
     var bytesPerPair: Double?
     var backgroundWritesPerSecond: Double?
     var latencySampling: Int?
+    /// Page faults of the process that needed no input from a device.
+    var minorFaults: Int?
     var domain = ""
+    var durability = ""
     var lease = ""
 
     var operationsPerSecond: Double {

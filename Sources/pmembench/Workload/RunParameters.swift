@@ -35,11 +35,12 @@ struct RunParameters: Sendable {
     }
 
     /// Options for a store that holds the run's keys and those that YCSB inserts.
-    func engineOptions(isConcurrent: Bool, elidesFences: Bool) -> EngineOptions {
+    func engineOptions(_ engine: EngineName, threads: Int, elidesFences: Bool = false) -> EngineOptions {
         EngineOptions(
+            engine: engine,
             expectedPairs: keys + keys / 5 + 1000,
             expectedPairBytes: shape.keyBytes + shape.valueBytes,
-            isConcurrent: isConcurrent,
+            threads: threads,
             isVolatileMedium: isVolatileMedium,
             elidesFences: elidesFences)
     }

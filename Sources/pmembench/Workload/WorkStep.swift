@@ -4,13 +4,46 @@ import Synchronization
 
 /// One measured call, repeated. Steps own their buffers and random numbers; they are specialised, never boxed.
 protocol WorkStep: Sendable {
+    /// What the latest call was.
+    var kind: OperationKind { get }
     mutating func perform() throws
 }
 
 /// How long a number of calls took.
 struct Timing: Sendable {
     var nanoseconds: UInt64
-    var latency = LatencyHistogram()
+    private var histograms = [LatencyHistogram?](repeating: nil, count: OperationKind.allCases.count)
+
+    init(nanoseconds: UInt64) {
+        self.nanoseconds = nanoseconds
+    }
+
+    mutating func record(_ nanoseconds: UInt64, _ kind: OperationKind) {
+        if histograms[kind.rawValue] == nil { histograms[kind.rawValue] = LatencyHistogram() }
+        histograms[kind.rawValue]?.record(nanoseconds)
+    }
+
+    /// Adds the latencies, not the time.
+    mutating func addLatencies(_ other: Timing) {
+        for index in histograms.indices {
+            guard let theirs = other.histograms[index] else { continue }
+            if histograms[index] == nil { histograms[index] = LatencyHistogram() }
+            histograms[index]?.add(theirs)
+        }
+    }
+
+    mutating func dropLatencies() {
+        histograms = histograms.map { _ in nil }
+    }
+
+    func latency(of kind: OperationKind) -> LatencyHistogram? { histograms[kind.rawValue] }
+
+    /// All kinds together.
+    var latency: LatencyHistogram {
+        var all = LatencyHistogram()
+        for case .some(let one) in histograms { all.add(one) }
+        return all
+    }
 }
 
 /// Runs steps, each on a thread of its own, and times them together.
@@ -24,7 +57,7 @@ enum StepRunner {
         if steps.count > 1 { return try runThreads(&steps, callsPerStep, sampling) }
         var timing = Timing(nanoseconds: 0)
         let start = cpm_monotonic_nanoseconds()
-        try repeatCalls(&steps[0], callsPerStep[0], sampling, &timing.latency)
+        try repeatCalls(&steps[0], callsPerStep[0], sampling, &timing)
         timing.nanoseconds = cpm_monotonic_nanoseconds() - start
         return timing
     }
@@ -37,15 +70,15 @@ enum StepRunner {
         let start = cpm_monotonic_nanoseconds()
         WorkerThreads.run(steps.count) { index in
             guard var step = finished.withLock({ $0[index] }) else { return }
-            var latency = LatencyHistogram()
+            var timing = Timing(nanoseconds: 0)
             do {
-                try repeatCalls(&step, callsPerStep[index], sampling, &latency)
+                try repeatCalls(&step, callsPerStep[index], sampling, &timing)
             } catch {
                 outcome.withLock { $0.failure = error }
             }
-            let (doneStep, doneLatency) = (step, latency)
+            let (doneStep, doneTiming) = (step, timing)
             finished.withLock { $0[index] = doneStep }
-            outcome.withLock { $0.timing.latency.add(doneLatency) }
+            outcome.withLock { $0.timing.addLatencies(doneTiming) }
         }
         let end = cpm_monotonic_nanoseconds()
         if let failure = outcome.withLock({ $0.failure }) { throw failure }
@@ -57,13 +90,13 @@ enum StepRunner {
 
     @inline(never)
     private static func repeatCalls<Step: WorkStep>(
-        _ step: inout Step, _ calls: Int, _ sampling: Int, _ latency: inout LatencyHistogram
+        _ step: inout Step, _ calls: Int, _ sampling: Int, _ timing: inout Timing
     ) throws {
         var remaining = calls
         while remaining > 0 {
             let start = cpm_monotonic_nanoseconds()
             try step.perform()
-            latency.record(cpm_monotonic_nanoseconds() - start)
+            timing.record(cpm_monotonic_nanoseconds() - start, step.kind)
             let untimed = min(sampling, remaining) - 1
             for _ in 0..<untimed { try step.perform() }
             remaining -= untimed + 1

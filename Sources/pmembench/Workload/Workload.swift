@@ -8,10 +8,16 @@ enum Workload: String, CaseIterable, Sendable {
     case fillbatch
     /// Random keys of a full store put again, one per transaction.
     case overwrite
+    /// Every key once, ascending, by the engine's way for sorted input, into an empty store.
+    case loadsorted
     case readrandom
+    /// Random keys by Zipf's law.
+    case readzipfian
     case readseq
     case readreverse
     case seekrandom
+    /// A seek to a random key and 100 pairs from there.
+    case rangescan
     case deleterandom
     /// Random keys in blocks of 64.
     case multireadrandom
@@ -27,16 +33,44 @@ enum Workload: String, CaseIterable, Sendable {
     case openClean = "open_clean"
     /// Opening a full store whose process was killed with its log at its fullest.
     case openKilled = "open_killed"
+    /// From an empty store to a full one in transactions of 100, each of them timed.
+    case grow
+    /// Every key of a full store overwritten ten times in transactions of 100; then bytes per pair.
+    case churn
+    /// Overwrites while one reader keeps a view from before.
+    case longreader
+    /// Transfers between two random accounts; the sum stays.
+    case bank
     /// fillrandom with fences, and with fences left out, round by round.
     case durabilitytax
 
     static let keysPerMultiGet = 64
+    static let pairsPerRange = 100
+    static let pairsPerLoad = 10_000
+    static let pairsPerGrowth = 100
+    static let churnsPerKey = 10
+
+    /// Why an engine cannot run the workload; nil where it can.
+    func obstacle(_ abilities: EngineAbilities) -> String? {
+        switch self {
+        case .readseq, .readreverse, .seekrandom, .rangescan, .ycsbE, .loadsorted:
+            return abilities.isOrdered ? nil : "keys have no order"
+        case .longreader: return abilities.hasSnapshots ? nil : "no views that last"
+        case .grow: return abilities.canGrow ? nil : "the pool has a fixed size"
+        case .durabilitytax: return abilities.canElideFences ? nil : "fences cannot be left out"
+        default: return nil
+        }
+    }
 
     /// What has to be run, interleaved round by round.
     func cases(batchSizes: [Int]) -> [BenchmarkCase] {
         switch self {
         case .fillbatch:
             return batchSizes.map { BenchmarkCase(workload: self, operationsPerTransaction: $0) }
+        case .grow, .churn:
+            return [BenchmarkCase(workload: self, operationsPerTransaction: Self.pairsPerGrowth)]
+        case .loadsorted:
+            return [BenchmarkCase(workload: self, operationsPerTransaction: Self.pairsPerLoad)]
         case .multireadrandom:
             return [BenchmarkCase(workload: self, operationsPerTransaction: Self.keysPerMultiGet)]
         case .durabilitytax:

@@ -1,13 +1,17 @@
 /// One put in a transaction of its own.
 struct PutStep<Engine: BenchmarkEngine, Numbers: NumberSource>: WorkStep {
     let engine: Engine
+    let kind: OperationKind
     private var numbers: Numbers
     private var buffer: PairBuffer
 
-    init(engine: Engine, numbers: Numbers, shape: PairShape) {
+    init(
+        engine: Engine, numbers: Numbers, shape: PairShape, kind: OperationKind, firstVersion: UInt64 = 1
+    ) {
         self.engine = engine
         self.numbers = numbers
-        buffer = PairBuffer(shape: shape)
+        self.kind = kind
+        buffer = PairBuffer(shape: shape, firstVersion: firstVersion)
     }
 
     @inline(__always)
@@ -21,19 +25,31 @@ struct PutStep<Engine: BenchmarkEngine, Numbers: NumberSource>: WorkStep {
 struct BatchPutStep<Engine: BenchmarkEngine, Numbers: NumberSource>: WorkStep {
     let engine: Engine
     let batchSize: Int
+    /// The keys ascend and follow those of the store.
+    let appends: Bool
+    let kind: OperationKind
     private var remaining: Int
     private var pairs: NumberedPairs<Numbers>
 
-    init(engine: Engine, batchSize: Int, share: Int, numbers: Numbers, shape: PairShape) {
+    init(
+        engine: Engine, batchSize: Int, share: Int, numbers: Numbers, shape: PairShape,
+        kind: OperationKind = .insert, appends: Bool = false
+    ) {
         self.engine = engine
         self.batchSize = batchSize
+        self.kind = kind
+        self.appends = appends
         remaining = share
         pairs = NumberedPairs(numbers: numbers, shape: shape)
     }
 
     mutating func perform() throws {
         let count = min(batchSize, remaining)
-        try engine.putBatch(count, from: &pairs)
+        if appends {
+            try engine.append(count, from: &pairs)
+        } else {
+            try engine.putBatch(count, from: &pairs)
+        }
         remaining -= count
     }
 }
@@ -41,7 +57,9 @@ struct BatchPutStep<Engine: BenchmarkEngine, Numbers: NumberSource>: WorkStep {
 /// One delete in a transaction of its own.
 struct DeleteStep<Engine: BenchmarkEngine, Numbers: NumberSource>: WorkStep {
     let engine: Engine
-    private(set) var hits = 0
+    let kind = OperationKind.delete
+    /// Keys that the engine said were not there.
+    private(set) var misses = 0
     private var numbers: Numbers
     private var buffer: PairBuffer
 
@@ -54,6 +72,6 @@ struct DeleteStep<Engine: BenchmarkEngine, Numbers: NumberSource>: WorkStep {
     @inline(__always)
     mutating func perform() throws {
         buffer.setKey(numbers.next())
-        if try engine.delete(buffer.key) { hits += 1 }
+        if try engine.delete(buffer.key) == false { misses += 1 }
     }
 }

@@ -20,6 +20,7 @@ final class NewestKey: Sendable {
 struct YCSBStep<Engine: BenchmarkEngine>: CheckedStep {
     let engine: Engine
     let mix: YCSBMix
+    private(set) var kind = OperationKind.read
     /// Calls that had to find their key.
     private(set) var expectedHits = 0
     private(set) var hits = 0
@@ -54,9 +55,9 @@ struct YCSBStep<Engine: BenchmarkEngine>: CheckedStep {
         var dice = Int(generator.below(100))
         if dice < mix.read { return try read() }
         dice -= mix.read
-        if dice < mix.update { return try put(nextNumber()) }
+        if dice < mix.update { return try put(nextNumber(), .update) }
         dice -= mix.update
-        if dice < mix.insert { return try put(newest.take()) }
+        if dice < mix.insert { return try put(newest.take(), .insert) }
         dice -= mix.insert
         if dice < mix.scan { return try scan() }
         try readModifyWrite()
@@ -73,6 +74,7 @@ struct YCSBStep<Engine: BenchmarkEngine>: CheckedStep {
     }
 
     private mutating func read() throws {
+        kind = .read
         var check = readCheck
         check.number = nextNumber()
         buffer.setKey(check.number)
@@ -81,12 +83,14 @@ struct YCSBStep<Engine: BenchmarkEngine>: CheckedStep {
         readCheck = check
     }
 
-    private mutating func put(_ number: UInt64) throws {
+    private mutating func put(_ number: UInt64, _ kind: OperationKind) throws {
+        self.kind = kind
         buffer.setPair(number)
         try engine.put(buffer.key, buffer.value)
     }
 
     private mutating func scan() throws {
+        kind = .scan
         buffer.setKey(nextNumber())
         var check = scanCheck
         check.beginScan()
@@ -97,6 +101,7 @@ struct YCSBStep<Engine: BenchmarkEngine>: CheckedStep {
     }
 
     private mutating func readModifyWrite() throws {
+        kind = .readModifyWrite
         var check = readCheck
         check.number = nextNumber()
         buffer.setPair(check.number)

@@ -2,8 +2,8 @@ import PmemStore
 
 /// PmemStore behind the benchmark's protocol. Every read is a read transaction of its own, as a user would do it.
 final class PmemStoreEngine: BenchmarkEngine {
-    static let name = EngineName.pmemstore
-    static let canElideFences = true
+    static let abilities = EngineAbilities(canElideFences: true)
+    static let version = "0.1"
 
     private let store: Store
 
@@ -38,7 +38,7 @@ final class PmemStoreEngine: BenchmarkEngine {
         }
     }
 
-    func delete(_ key: RawSpan) throws -> Bool {
+    func delete(_ key: RawSpan) throws -> Bool? {
         try store.write { tx in
             try unsafe key.withUnsafeBytes { try unsafe tx.delete($0) }
         }
@@ -53,6 +53,23 @@ final class PmemStoreEngine: BenchmarkEngine {
             }
             try tx.put(value, forKey: key)
             return isFound
+        }
+    }
+
+    func changePair<Change: PairChange>(
+        _ first: RawSpan, _ second: RawSpan, _ change: inout Change
+    ) throws -> Bool {
+        try store.write { tx in
+            let hasFirst = try unsafe first.withUnsafeBytes {
+                try unsafe tx.withValue(forKey: $0) { change.seeFirst($0) } != nil
+            }
+            let hasSecond = try unsafe second.withUnsafeBytes {
+                try unsafe tx.withValue(forKey: $0) { change.seeSecond($0) } != nil
+            }
+            change.apply()
+            try tx.put(change.first, forKey: first)
+            try tx.put(change.second, forKey: second)
+            return hasFirst && hasSecond
         }
     }
 
@@ -113,6 +130,8 @@ final class PmemStoreEngine: BenchmarkEngine {
         return count
     }
 
+    func snapshot() throws -> any EngineSnapshot { PmemStoreSnapshot(store: try store.snapshot()) }
+
     func count() throws -> Int {
         try store.read { try $0.count() }
     }
@@ -125,9 +144,38 @@ final class PmemStoreEngine: BenchmarkEngine {
 
     var logFill: UInt64? { store.statistics.logBytes }
 
+    var durability: String {
+        switch store.persistence.domain.rawValue {
+        case "page": return "one round of msync per transaction"
+        default: return "one fence per transaction"
+        }
+    }
+
     var domain: String { store.persistence.domain.rawValue }
 
     var lease: String { "\(store.lease.level)" }
+}
+
+private final class PmemStoreSnapshot: EngineSnapshot {
+    private var snapshot: Snapshot?
+
+    init(store: Snapshot) {
+        snapshot = store
+    }
+
+    func scan<Visitor: PairVisitor>(_ visitor: inout Visitor) throws -> Int {
+        var count = 0
+        try snapshot?.read { tx in
+            try tx.forEach { key, value in
+                visitor.visit(key, value)
+                count += 1
+                return true
+            }
+        }
+        return count
+    }
+
+    func release() { snapshot = nil }
 }
 
 extension MediumCounters {

@@ -1,0 +1,110 @@
+import Foundation
+
+/// A report in the form of PMDK's pmembench, for its scripts and benchdiff: a title, a header, one line for each row.
+/// Its thirteen columns come first, then options, then what it does not have.
+enum PMDKReport {
+    static let heads = [
+        "total-avg[sec]", "ops-per-second[1/sec]", "total-max[sec]", "total-min[sec]", "total-median[sec]",
+        "total-std-dev[sec]", "latency-avg[nsec]", "latency-min[nsec]", "latency-max[nsec]",
+        "latency-std-dev[nsec]", "latency-pctl-50.0%[nsec]", "latency-pctl-99.0%[nsec]",
+        "latency-pctl-99.9%[nsec]",
+    ]
+
+    static func text(_ report: BenchmarkReport) -> String {
+        var blocks: [(title: String, rows: [BenchmarkRow])] = []
+        for row in report.rows {
+            if blocks.last?.title == row.benchmark {
+                blocks[blocks.count - 1].rows.append(row)
+            } else {
+                blocks.append((row.benchmark, [row]))
+            }
+        }
+        return blocks.map { block in
+            PMDKTable(title: block.title, rows: block.rows.map(PMDKRow.init)).text
+        }.joined(separator: "\n")
+    }
+}
+
+/// Rows that share their columns.
+struct PMDKTable {
+    let title: String
+    /// Of a scenario; nil on the command line.
+    var group: String?
+    var scenario: String?
+    let rows: [PMDKRow]
+
+    var text: String {
+        let name = scenario.map { "\($0): \(title)" } ?? title
+        let head = "\(name) [\(rows.count)]" + (group.map { " [group: \($0)]" } ?? "")
+        guard let first = rows.first else { return head }
+        let columns = (PMDKReport.heads + first.options.map(\.name) + first.extras.map(\.name)).joined(
+            separator: ";")
+        return ([head, columns] + rows.map(\.line)).joined(separator: "\n")
+    }
+}
+
+/// One line: totals over the repeats, latencies, the options, and our own columns.
+struct PMDKRow {
+    typealias Cell = (name: String, value: String)
+
+    /// Seconds of each repeat.
+    let seconds: [Double]
+    let operations: Int
+    let latency: LatencySummary?
+    let options: [Cell]
+    let extras: [Cell]
+
+    var line: String {
+        let moments = Moments(seconds)
+        let spread = Spread(seconds)
+        let totals = [
+            moments.mean, moments.mean > 0 ? Double(operations) / moments.mean : 0, spread?.greatest ?? 0,
+            spread?.least ?? 0, spread?.median ?? 0, moments.deviation,
+        ].map { String(format: "%f", $0) }
+        let latencies =
+            [
+                String(format: "%.0f", latency?.mean ?? 0), "\(latency?.min ?? 0)", "\(latency?.max ?? 0)",
+                String(format: "%f", latency?.deviation ?? 0),
+            ] + [latency?.p50, latency?.p99, latency?.p999].map { "\($0 ?? 0)" }
+        return (totals + latencies + options.map(\.value) + extras.map(\.value)).joined(separator: ";")
+    }
+
+    static func decimal(_ number: Double?) -> String {
+        number.map { String(format: "%.3f", $0) } ?? "-"
+    }
+}
+
+extension PMDKRow {
+    init(_ row: BenchmarkRow) {
+        seconds = row.samples.map(\.seconds)
+        operations = row.samples.first?.operations ?? 0
+        latency = row.latency
+        options = [
+            ("threads", "\(row.threads)"), ("ops-per-thread", "\(operations / max(row.threads, 1))"),
+            ("data-size", "\(row.valueBytes)"), ("seed", "\(row.seed)"), ("repeats", "\(row.samples.count)"),
+            ("type", row.engine.rawValue), ("keys", "\(row.keys)"), ("key-size", "\(row.keyBytes)"),
+            ("tx-size", "\(row.operationsPerTransaction)"),
+        ]
+        extras = Self.extras(row)
+    }
+
+    /// What PMDK's table does not have.
+    static func extras(_ row: BenchmarkRow) -> [Cell] {
+        let payload = Double(row.operationsPerTransaction * (row.keyBytes + row.valueBytes))
+        let perOperation = { (total: Double?) in total.map { $0 / Double(row.operationsPerTransaction) } }
+        let flushed = row.flushedLinesPerTransaction
+        let copied = row.nonTemporalBytesPerTransaction
+        let written = flushed.map { 64 * $0 + (copied ?? 0) }
+        let pair = Double(row.keyBytes + row.valueBytes)
+        return [
+            ("latency-pctl-99.99%[nsec]", row.latency.map { "\($0.p9999)" } ?? "-"),
+            ("fences-per-op", decimal(perOperation(row.fencesPerTransaction))),
+            ("flushed-lines-per-op", decimal(perOperation(flushed))),
+            ("nt-bytes-per-op", decimal(perOperation(copied))),
+            ("write-amp", decimal(written.map { $0 / payload })),
+            ("space-amp", decimal(row.bytesPerPair.map { $0 / pair })),
+            ("minor-faults-per-op", decimal(row.minorFaultsPerOperation)), ("domain", row.domain),
+            ("lease", row.lease),
+        ]
+    }
+}
