@@ -6,24 +6,29 @@ PACKAGES := libpmem-dev libpmemobj-dev pkg-config
 # Engines that pmembench compares with, and the package traits that build them in.
 ENGINE_PACKAGES := liblmdb-dev librocksdb-dev libsqlite3-dev libleveldb-dev
 ENGINE_TRAITS := --traits LMDB,RocksDB,SQLite,LevelDB
-BENCH_PACKAGES := $(PACKAGES) $(ENGINE_PACKAGES) wamerican
+BENCH_PACKAGES := $(PACKAGES) $(ENGINE_PACKAGES) wamerican gnuplot-nox
 # File systems on loop devices, for tests that run as root.
 TEST_PACKAGES := $(PACKAGES) $(ENGINE_PACKAGES) xfsprogs btrfs-progs e2fsprogs
 
 BENCH_PATH ?= /dev/shm
 BENCH_KEYS ?= 200000
-BENCH_ENGINES ?= pmemstore,libpmemobj
+BENCH_ENGINES ?= pmemstore,libpmemobj,libpmemobj-hash,lmdb,lmdb-writemap,rocksdb,sqlite,leveldb
 LOAD_ENGINE ?= $(firstword $(subst $(comma), ,$(BENCH_ENGINES)))
+# Of `make figures`, which rewrites the tables of README and docs.
+FIGURE_KEYS ?= 1000000
+FIGURE_ROUNDS ?= 5
+FIGURE_ENGINES ?= pmemstore,libpmemobj,libpmemobj-hash,lmdb,lmdb-writemap,rocksdb
+FIGURE_FILES := README.md docs/benchmark.md
 BENCH_OUT := bench-out
 comma := ,
 
 PMEMBENCH = .build/release/pmembench
 LINTED := Package.swift Sources Tests
 
-.PHONY: help build bench test lint unit-test thread-test format clean
+.PHONY: help build bench figures test lint unit-test thread-test format clean
 
 help:
-	@echo "make bench | test | build | lint | format | clean"
+	@echo "make bench | figures | test | build | lint | format | clean"
 
 build:
 	@scripts/check-swift
@@ -35,6 +40,17 @@ bench:
 	@scripts/check-swift
 	swift build -c release --product pmembench $(ENGINE_TRAITS)
 	@scripts/bench $(PMEMBENCH) $(BENCH_PATH) $(BENCH_KEYS) $(BENCH_ENGINES) $(LOAD_ENGINE) $(BENCH_OUT)
+
+# Compares at full size, draws the plots and rewrites the tables. Takes long: half an hour on two cores.
+figures:
+	@scripts/ensure-packages $(BENCH_PACKAGES)
+	@scripts/check-swift
+	swift build -c release --product pmembench $(ENGINE_TRAITS)
+	@mkdir -p $(BENCH_OUT)
+	$(PMEMBENCH) compare --path $(BENCH_PATH) --keys $(FIGURE_KEYS) --rounds $(FIGURE_ROUNDS) --batch-size 100 \
+		--engine $(FIGURE_ENGINES) --output $(BENCH_OUT)/figures.json
+	$(PMEMBENCH) report $(BENCH_OUT)/figures.json --directory $(BENCH_OUT)/figures \
+		$(addprefix --markdown ,$(FIGURE_FILES))
 
 test:
 	@scripts/check-swift

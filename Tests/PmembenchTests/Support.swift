@@ -57,7 +57,7 @@ extension [UInt8] {
 extension RunParameters {
     static func small(threads: Int = 1, valueBytes: Int = 30) -> RunParameters {
         RunParameters(
-            keys: 2000, shape: PairShape(keyBytes: 16, valueBytes: valueBytes), batchSizes: [1, 7, 1000],
+            keys: 600, shape: PairShape(keyBytes: 16, valueBytes: valueBytes), batchSizes: [7, 1000],
             threads: threads, rounds: 2, seed: 5, latencySampling: 4, isVolatileMedium: true)
     }
 }

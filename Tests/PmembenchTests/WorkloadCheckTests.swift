@@ -51,6 +51,24 @@ import Testing
         }
     }
 
+    /// The store that a run leaves tells which operations it did, and in which order: versions count puts.
+    @Test(arguments: [Workload.overwrite, .ycsbA, .ycsbD, .ycsbF, .bank])
+    func sameSeedSameOperations(workload: Workload) throws {
+        let first = try contents(workload, seed: 7)
+        #expect(try contents(workload, seed: 7) == first)
+        #expect(try contents(workload, seed: 8) != first)
+    }
+
+    private func contents(_ workload: Workload, seed: UInt64) throws -> UInt64 {
+        let scratch = try ScratchDirectory()
+        let session = EngineSession<FaultyEngine<Right>>(
+            name: .pmemstore, parameters: .small(), directory: scratch.path + "/engine")
+        _ = try session.round(BenchmarkCase(workload: workload), seed: seed)
+        var digest = ScanDigest(shape: session.parameters.shape)
+        _ = try #require(session.engine).scan(reverse: false, &digest)
+        return digest.digest
+    }
+
     private func failure<Kind: EngineFault>(_ kind: Kind.Type, _ workload: Workload) -> String? {
         do {
             let scratch = try ScratchDirectory()

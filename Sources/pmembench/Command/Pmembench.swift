@@ -7,10 +7,22 @@ struct Pmembench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pmembench",
         abstract: "Measures transactional key-value engines on persistent memory.",
-        subcommands: [RunCommand.self, CompareCommand.self, LoadCommand.self, LeaveKilledCommand.self])
+        discussion: """
+            PMDK's form works, too: pmembench <benchmark> <options>, and pmembench <file.cfg> [scenario...] [options],
+            with \(PMDKBenchmark.allCases.map(\.rawValue).joined(separator: ", ")).
+            """,
+        subcommands: [
+            RunCommand.self, CompareCommand.self, LoadCommand.self, ReportCommand.self,
+            LeaveKilledCommand.self,
+        ])
 
     static func main() {
         do {
+            let arguments = Array(CommandLine.arguments.dropFirst())
+            let subcommands = configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
+            if PMDKCommandLine.isMeant(arguments, subcommands: subcommands) {
+                return try PMDKCommand(commandLine: PMDKCommandLine(arguments)).run()
+            }
             var command = try parseAsRoot()
             try command.run()
         } catch let failure as BenchmarkFailure {

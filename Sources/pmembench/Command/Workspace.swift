@@ -3,7 +3,7 @@ import Foundation
 /// A directory of our own for the stores of one run, removed at the end and when the run is interrupted.
 final class Workspace {
     let path: String
-    private let interruptions: [any DispatchSourceSignal]
+    private let interruption: Interruption
 
     /// `report` is called on another thread when the run is interrupted, before the process ends.
     init(in parent: String, report: @escaping @Sendable () -> Void = {}) throws {
@@ -14,25 +14,15 @@ final class Workspace {
             throw BenchmarkFailure(.failure, "cannot create \(path): \(error.localizedDescription)")
         }
         self.path = path
-        // One queue for both signals: a second one finds the process gone.
-        let queue = DispatchQueue(label: "interruptions")
-        interruptions = [SIGINT, SIGTERM].map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-            source.setEventHandler {
-                report()
-                fflush(nil)
-                try? FileManager.default.removeItem(atPath: path)
-                _exit(128 + number)
-            }
-            source.resume()
-            return source
+        interruption = Interruption {
+            report()
+            try? FileManager.default.removeItem(atPath: path)
         }
     }
 
-    /// The run is over and its report is being written: signals no longer cut it short.
+    /// The run is over and its report is being written.
     func ignoreInterruptions() {
-        for source in interruptions { source.cancel() }
+        interruption.cancel()
     }
 
     func remove() {

@@ -29,10 +29,19 @@ import Glibc
         return pool
     }
 
+    /// The library opens its files without closing them on exec: a process that was forked a moment ago may hold the
+    /// lock of a pool that is closed here. It is waited for, ten seconds at most.
     static func open(at path: String) throws -> PmemobjPool {
         var status = stat()
         unsafe _ = stat(path, &status)
-        return try unsafe PmemobjPool(pmemobj_open(path, layout), path: path, byteCount: Int(status.st_size))
+        var handle = unsafe pmemobj_open(path, layout)
+        var tries = 0
+        while unsafe handle == nil, errno == EAGAIN, tries < 10_000 {
+            usleep(1000)
+            tries += 1
+            unsafe handle = pmemobj_open(path, layout)
+        }
+        return try unsafe PmemobjPool(handle, path: path, byteCount: Int(status.st_size))
     }
 
     private init(_ pool: OpaquePointer?, path: String, byteCount: Int) throws {

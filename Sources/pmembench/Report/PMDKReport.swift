@@ -19,27 +19,24 @@ enum PMDKReport {
                 blocks.append((row.benchmark, [row]))
             }
         }
-        return blocks.map { block in
-            PMDKTable(title: block.title, rows: block.rows.map(PMDKRow.init)).text
+        return blocks.flatMap { block in
+            let rows = block.rows.map(PMDKRow.init)
+            let head = rows.first.map { PMDKTable.head(title: block.title, count: rows.count, row: $0) }
+            return [head].compactMap { $0 } + rows.map(\.line)
         }.joined(separator: "\n")
     }
 }
 
-/// Rows that share their columns.
-struct PMDKTable {
-    let title: String
-    /// Of a scenario; nil on the command line.
-    var group: String?
-    var scenario: String?
-    let rows: [PMDKRow]
-
-    var text: String {
+/// What stands above rows that share their columns.
+enum PMDKTable {
+    /// Title and header, for so many rows like this one. A scenario and its group have names in files only.
+    static func head(
+        title: String, count: Int, scenario: String? = nil, group: String? = nil, row: PMDKRow
+    ) -> String {
         let name = scenario.map { "\($0): \(title)" } ?? title
-        let head = "\(name) [\(rows.count)]" + (group.map { " [group: \($0)]" } ?? "")
-        guard let first = rows.first else { return head }
-        let columns = (PMDKReport.heads + first.options.map(\.name) + first.extras.map(\.name)).joined(
-            separator: ";")
-        return ([head, columns] + rows.map(\.line)).joined(separator: "\n")
+        let columns = PMDKReport.heads + row.options.map(\.name) + row.extras.map(\.name)
+        return "\(name) [\(count)]" + (group.map { " [group: \($0)]" } ?? "") + "\n"
+            + columns.joined(separator: ";")
     }
 }
 

@@ -1,5 +1,3 @@
-import Foundation
-
 extension EngineSession {
     /// How many of `total` operations each thread does.
     func shares(of total: Int) -> [Int] {
@@ -26,7 +24,7 @@ extension EngineSession {
         samplesAll: Bool = false
     ) throws -> RoundResult {
         let sampling = samplesAll ? 1 : parameters.latencySampling
-        let faults = minorFaults()
+        let faults = PageFaults.minor
         let before = (engine.mediumCounters, engine.checkpointCounters)
         let timing = try StepRunner.run(&steps, callsPerStep: calls, sampling: sampling)
         let after = (engine.mediumCounters, engine.checkpointCounters)
@@ -34,13 +32,7 @@ extension EngineSession {
         return RoundResult(
             operations: transactions * operationsPerCall, transactions: transactions, timing: timing,
             counters: difference(after.0, before.0), checkpointCounters: difference(after.1, before.1),
-            latencySampling: sampling, minorFaults: minorFaults() - faults)
-    }
-
-    private func minorFaults() -> Int {
-        var usage = rusage()
-        unsafe getrusage(RUSAGE_SELF.rawValue, &usage)
-        return usage.ru_minflt
+            latencySampling: sampling, minorFaults: PageFaults.minor - faults)
     }
 
     private func difference(_ later: MediumCounters?, _ earlier: MediumCounters?) -> MediumCounters? {

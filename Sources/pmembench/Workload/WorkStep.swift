@@ -51,10 +51,12 @@ struct Timing: Sendable {
 /// One in `sampling` calls is timed by two clock reads; the others run untouched, so that throughput stays honest.
 enum StepRunner {
     static func run<Step: WorkStep>(
-        _ steps: inout [Step], callsPerStep: [Int], sampling: Int
+        _ steps: inout [Step], callsPerStep: [Int], sampling: Int, processors: [Int] = []
     ) throws -> Timing {
         precondition(steps.count == callsPerStep.count)
-        if steps.count > 1 { return try runThreads(&steps, callsPerStep, sampling) }
+        if steps.count > 1 || !processors.isEmpty {
+            return try runThreads(&steps, callsPerStep, sampling, processors)
+        }
         var timing = Timing(nanoseconds: 0)
         let start = cpm_monotonic_nanoseconds()
         try repeatCalls(&steps[0], callsPerStep[0], sampling, &timing)
@@ -63,7 +65,7 @@ enum StepRunner {
     }
 
     private static func runThreads<Step: WorkStep>(
-        _ steps: inout [Step], _ callsPerStep: [Int], _ sampling: Int
+        _ steps: inout [Step], _ callsPerStep: [Int], _ sampling: Int, _ processors: [Int]
     ) throws -> Timing {
         let outcome = Mutex((timing: Timing(nanoseconds: 0), failure: (any Error)?.none))
         let finished = Mutex(steps.map(Optional.some))
@@ -72,6 +74,7 @@ enum StepRunner {
             guard var step = finished.withLock({ $0[index] }) else { return }
             var timing = Timing(nanoseconds: 0)
             do {
+                if !processors.isEmpty { try Processors.pin(to: processors[index % processors.count]) }
                 try repeatCalls(&step, callsPerStep[index], sampling, &timing)
             } catch {
                 outcome.withLock { $0.failure = error }

@@ -1,0 +1,18 @@
+// What the benchmark needs of the system and Swift cannot call. No logic.
+#ifndef CPM_BENCHMARK_H
+#define CPM_BENCHMARK_H
+
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// Binds the calling thread to one processor of the first 1024. Not 0: there is no such processor for this process.
+static inline int cpm_pin_thread(int processor) {
+    unsigned char mask[128];
+    if (processor < 0 || processor >= 1024) return -1;
+    memset(mask, 0, sizeof mask);
+    mask[processor / 8] = (unsigned char)(1u << (processor % 8));
+    return (int)syscall(SYS_sched_setaffinity, 0, sizeof mask, mask);
+}
+
+#endif

@@ -1,0 +1,97 @@
+import Foundation
+
+/// The comparison as a table for README and docs, between two marks that a rewrite looks for.
+struct MarkdownTable {
+    static let begin = "<!-- pmembench:begin -->"
+    static let end = "<!-- pmembench:end -->"
+
+    let report: SavedReport
+
+    var text: String {
+        let engine = report.engines.first ?? "-"
+        let head = """
+            | workload | keys | value | threads | \(engine) per second | strongest opponent | ratio | 95 % |
+            |---|---|---|---|---|---|---|---|
+            """
+        let volatile = report.rows.contains { $0.domain == "volatile" }
+        let medium = volatile ? " The medium forgets at a power cut." : ""
+        let versions = report.environment.engines.map { "\($0.engine) \($0.version)" }.joined(separator: ", ")
+        let rounds = report.rows.map(\.rounds.count).max() ?? 0
+        let incomplete = report.isComplete ? "" : " The run was interrupted."
+        let intro = """
+            \(report.origin).\(medium)\(incomplete) \(rounds) interleaved rounds; ratios paired by round, geometric \
+            mean, 95 % interval of Student's t.
+            \(versions).
+            """
+        return ([Self.begin, wrapped(intro), "", head] + lines(engine) + ["", wrapped(waits), Self.end])
+            .joined(separator: "\n")
+    }
+
+    /// One line for each benchmark: the opponent against which the ratio is worst.
+    private func lines(_ engine: String) -> [String] {
+        report.rows.filter { $0.engine == engine }.flatMap { row -> [String] in
+            let own = report.comparisons.filter {
+                $0.benchmark == row.benchmark && $0.operationsPerTransaction == row.operationsPerTransaction
+                    && $0.keys == row.keys && $0.valueBytes == row.valueBytes && $0.threads == row.threads
+            }
+            return ["operationsPerSecond", "backgroundWritesPerSecond"].compactMap { metric in
+                own.filter { $0.metric == metric }.min { $0.ratio.ratio < $1.ratio.ratio }.map {
+                    line(row, $0, isWriter: metric == "backgroundWritesPerSecond")
+                }
+            }
+        }
+    }
+
+    private func line(_ row: SavedReport.Row, _ worst: SavedReport.Comparison, isWriter: Bool) -> String {
+        let perTransaction =
+            row.operationsPerTransaction == 1 ? "" : ", \(row.operationsPerTransaction) per call"
+        let rate = isWriter ? row.backgroundWritesPerSecond : Spread(row.rounds)?.median
+        let interval =
+            if let low = worst.ratio.low, let high = worst.ratio.high {
+                "\(TableReport.decimal(low)) to \(TableReport.decimal(high))"
+            } else { "-" }
+        let cells = [
+            row.benchmark + (isWriter ? ", the writer" : perTransaction), "\(row.keys)", "\(row.valueBytes)",
+            "\(row.threads)", rate.map(TableReport.grouped) ?? "-", worst.opponent,
+            TableReport.decimal(worst.ratio.ratio), interval,
+        ]
+        return "| " + cells.joined(separator: " | ") + " |"
+    }
+
+    /// What each engine waits for.
+    private var waits: String {
+        report.engines.compactMap { engine in
+            report.rows.first { $0.engine == engine }.map { "\(engine): \($0.durability)." }
+        }.joined(separator: " ")
+    }
+
+    private func wrapped(_ text: String) -> String {
+        var lines = [""]
+        for word in text.split(whereSeparator: \.isWhitespace) {
+            let last = lines[lines.count - 1]
+            if last.isEmpty {
+                lines[lines.count - 1] = String(word)
+            } else if last.count + 1 + word.count <= 118 {
+                lines[lines.count - 1] = last + " " + word
+            } else {
+                lines.append(String(word))
+            }
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    /// Puts the table in the place of the one between the marks of a file.
+    func rewrite(_ path: String) throws {
+        guard let old = try? String(contentsOfFile: path, encoding: .utf8) else {
+            throw BenchmarkFailure(.usage, "\(path) cannot be read as text")
+        }
+        guard let start = old.range(of: Self.begin), let stop = old.range(of: Self.end),
+            start.lowerBound < stop.lowerBound
+        else {
+            throw BenchmarkFailure(
+                .usage, "\(path) has no place for the table: put \(Self.begin) and \(Self.end) in it")
+        }
+        let new = old.replacingCharacters(in: start.lowerBound..<stop.upperBound, with: text)
+        try new.write(toFile: path, atomically: true, encoding: .utf8)
+    }
+}

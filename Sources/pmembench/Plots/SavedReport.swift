@@ -1,0 +1,104 @@
+import Foundation
+
+/// A report as `--output` wrote it, as far as plots and tables need it.
+struct SavedReport: Decodable, Sendable {
+    struct Environment: Decodable, Sendable {
+        let processor: String
+        let processors: Int
+        let kernel: String
+        let path: String
+        let fileSystem: String
+        let dax: String
+        let isForced: Bool
+        let date: String
+        let commit: String
+        let engines: [EngineVersion]
+    }
+
+    struct EngineVersion: Decodable, Sendable {
+        let engine: String
+        let version: String
+    }
+
+    struct Row: Decodable, Sendable {
+        let benchmark: String
+        let engine: String
+        let threads: Int
+        let keys: Int
+        let keyBytes: Int
+        let valueBytes: Int
+        let operationsPerTransaction: Int
+        let operationsPerSecond: Double
+        let latencyNanoseconds: [String: Double]?
+        let bytesPerPair: Double?
+        let backgroundWritesPerSecond: Double?
+        let rounds: [Double]
+        let durability: String
+        let domain: String
+    }
+
+    struct Ratio: Decodable, Sendable {
+        let ratio: Double
+        let low: Double?
+        let high: Double?
+        let rounds: Int
+    }
+
+    struct Comparison: Decodable, Sendable {
+        let benchmark: String
+        let operationsPerTransaction: Int
+        let keys: Int
+        let valueBytes: Int
+        let threads: Int
+        let metric: String
+        let engine: String
+        let opponent: String
+        let ratio: Ratio
+    }
+
+    let environment: Environment
+    let isComplete: Bool
+    let notes: [String]
+    let rows: [Row]
+    let comparisons: [Comparison]
+
+    init(path: String) throws {
+        let data: Data
+        do {
+            data = try Data(contentsOf: URL(fileURLWithPath: path))
+        } catch {
+            throw BenchmarkFailure(.usage, "\(path) cannot be read; name a file that compare --output wrote")
+        }
+        do {
+            self = try JSONDecoder().decode(SavedReport.self, from: data)
+        } catch {
+            throw BenchmarkFailure(
+                .usage, "\(path) is no report; name a file that run --output or compare --output wrote")
+        }
+    }
+
+    /// Several reports of one machine as one: the first environment, all rows.
+    init(joining reports: [SavedReport]) throws {
+        guard let first = reports.first else { throw BenchmarkFailure(.usage, "no report was named") }
+        environment = first.environment
+        isComplete = reports.allSatisfy(\.isComplete)
+        notes = reports.flatMap(\.notes)
+        rows = reports.flatMap(\.rows)
+        comparisons = reports.flatMap(\.comparisons)
+    }
+
+    /// Engines in the order of their first row.
+    var engines: [String] {
+        var seen: [String] = []
+        for row in rows where !seen.contains(row.engine) { seen.append(row.engine) }
+        return seen
+    }
+
+    /// Where and when, in one sentence.
+    var origin: String {
+        let forced = environment.isForced ? ", libpmem forced to flush lines" : ""
+        return "\(environment.processors) cores of \(environment.processor), Linux \(environment.kernel), "
+            + "\(environment.fileSystem), DAX \(environment.dax)\(forced), \(environment.date), "
+            + "commit \(environment.commit)"
+    }
+}
