@@ -79,9 +79,19 @@ extension ExtentMap {
             self.init(reported: reported, byteCount: byteCount)
             return
         }
-        let hole = cpm_seek_hole(descriptor, 0)
-        guard hole >= 0 else { throw SystemFailure("lseek") }
-        self.init(firstHole: min(UInt64(hole), byteCount), byteCount: byteCount)
+        self.init(firstHole: try Self.firstHole(descriptor, byteCount), byteCount: byteCount)
+    }
+
+    /// Asks a few times: a part that the kernel is just gathering into a huge page looks like a hole for a moment.
+    private static func firstHole(_ descriptor: Int32, _ byteCount: UInt64) throws(SystemFailure) -> UInt64 {
+        for attempt in 1...20 {
+            let hole = cpm_seek_hole(descriptor, 0)
+            guard hole >= 0 else { throw SystemFailure("lseek") }
+            if hole >= byteCount { break }
+            if attempt == 20 { return UInt64(hole) }
+            ShortPause.take()
+        }
+        return byteCount
     }
 
     /// Nil when the file system does not report block maps.
@@ -186,6 +196,40 @@ extension ExtentMap {
             return "\(extents.count) extents instead of \(other.extents.count)"
         }
         return nil
+    }
+
+    /// The parts that lie elsewhere than in `former`, a map of the same file.
+    package func moved(since former: ExtentMap) -> [Extent] {
+        var result: [Extent] = []
+        for extent in extents {
+            var position = extent.logical
+            while position < extent.end {
+                let place = extent.physical + (position - extent.logical)
+                let home = former.extents.first { $0.logical <= position && position < $0.end }
+                let end = min(extent.end, home?.end ?? extent.end)
+                if home.map({ $0.physical + (position - $0.logical) }) != place {
+                    result.append(
+                        Extent(
+                            logical: position, physical: place, byteCount: end - position, flags: extent.flags
+                        ))
+                }
+                position = end
+            }
+        }
+        return result
+    }
+
+    /// Share of the file that the kernel can map by 2 MiB at a time, from 0 to 1: units whose places are aligned alike
+    /// in the file and on the device. Nil where the file system does not report places.
+    package var hugePageShare: Double? {
+        let unit: UInt64 = 2 << 20
+        guard isReported, byteCount >= unit else { return nil }
+        var units: UInt64 = 0
+        for extent in extents where extent.physical % unit == extent.logical % unit {
+            let first = (extent.logical + unit - 1) / unit
+            units += max(extent.end / unit, first) - first
+        }
+        return Double(units) / Double(byteCount / unit)
     }
 
     /// A digest of the map. It finds accidents, not attacks.

@@ -106,15 +106,24 @@ final class LeaseKeeper: @unchecked Sendable {
 
     // MARK: Looking
 
-    /// Measures every map.
+    /// Measures every map. What can be repaired is repaired soon, by the watching thread.
     ///
-    /// - Throws: ``StoreError/OpenFailure/extentsChanged(path:reason:)``; the mapping then counts as broken.
-    func verify() throws(StoreError) {
+    /// - Throws: ``StoreError/OpenFailure/extentsChanged(path:reason:)``; unless it can be repaired, the mapping then
+    ///   counts as broken.
+    /// - Parameter toleratesShares: Leaves what can be repaired to the watching thread, and is content.
+    func verify(toleratesShares: Bool = false) throws(StoreError) {
         for leased in files.withLock({ $0.map(\.leased) }) {
-            let verdict = leased.verdict()
-            switch verdict {
+            switch leased.verdict() {
             case .same: continue
-            case .shared(let reason), .changed(let reason):
+            case .shared(let reason):
+                if let thread, repair != nil {
+                    thread.signal(ExtentLease.signal)
+                    if toleratesShares { continue }
+                } else {
+                    condemn(leased, reason)
+                }
+                throw .open(.extentsChanged(path: leased.file.path, reason: reason))
+            case .changed(let reason):
                 condemn(leased, reason)
                 throw .open(.extentsChanged(path: leased.file.path, reason: reason))
             }
@@ -164,7 +173,8 @@ final class LeaseKeeper: @unchecked Sendable {
         while !mustEnd {
             let missing = missingLeases()
             if missing.isEmpty {
-                if !rest(Self.lookInterval) { look(traffic) }
+                // Woken for a visitor that has gone already, or because somebody wants a look, or by the time.
+                if !rest(Self.lookInterval) || missingLeases().isEmpty { look(traffic) }
             } else {
                 receive(missing, traffic)
             }

@@ -77,8 +77,15 @@ extension SealedSegment {
         }
     }
 
+    /// Sharing is ended first, where it can be: nothing is mapped yet, so nobody stores.
     private static func finalExtents(_ file: OpenFile, _ byteCount: UInt64) throws(StoreError) -> ExtentMap {
-        let extents = try measure(file, byteCount)
+        var extents = try measure(file, byteCount)
+        if !Sharing.extents(of: extents).isEmpty {
+            let report = try FailureStage.opening.attempt(file.path) { () throws(SystemFailure) in
+                try Sharing.end(on: file, byteCount: byteCount, directory: file)
+            }
+            if report.isBroken { extents = try measure(file, byteCount) }
+        }
         if let reason = extents.disqualifier {
             let remedy = "; a full copy (cp --reflink=never --sparse=never) of the directory can be opened"
             throw .open(.extentsChanged(path: file.path, reason: reason + remedy))

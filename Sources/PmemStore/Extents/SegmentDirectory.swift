@@ -74,7 +74,10 @@ internal import Glibc
         let ground = LeaseGround(
             store.sealed[0].file, fileSystem: store.fileSystem, isDirect: persistence.mapSync,
             options: options)
-        let keeper = LeaseKeeper(health: health, ground: ground, repair: nil)
+        let directory = store.directory
+        let keeper = LeaseKeeper(health: health, ground: ground) { (leased) throws(StoreError) in
+            try Sharing.repair(leased, directory: directory)
+        }
         do throws(StoreError) {
             for sealed in store.sealed {
                 keeper.adopt(sealed.leased) { mapping.acceptsFirstStore(at: sealed.segment.baseOffset) }
@@ -209,7 +212,8 @@ internal import Glibc
             mapping.acceptsFirstStore(at: sealed.segment.baseOffset)
         }
         files.withLock { $0?.sealed.append(sealed) }
-        try keeper.verify()
+        // A clone that is just being taken is no reason to refuse a segment that is there.
+        try keeper.verify(toleratesShares: true)
     }
 
     // MARK: Closing
