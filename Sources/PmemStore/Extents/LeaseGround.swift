@@ -26,7 +26,7 @@ struct LeaseGround: Sendable {
 
     /// Asked of the kernel, by a request that every file system refuses: those that clone by another error than those
     /// that do not.
-    private static func canShare(_ file: OpenFile) -> Bool {
+    static func canShare(_ file: OpenFile) -> Bool {
         guard cpm_clone_onto_itself(file.descriptor) != 0 else { return true }
         return errno != EOPNOTSUPP && errno != ENOTTY && errno != ENOSYS
     }

@@ -48,16 +48,21 @@ struct PreallocationManager {
     private func seal(
         _ file: OpenFile, _ layout: SegmentLayout, _ identifier: StoreIdentifier, _ initialize: Initializer
     ) throws(StoreError) -> SealedSegment {
-        try askForStableExtents(file)
-        try allocate(file, layout.byteCount)
-        try writeZeros(file, layout.byteCount)
-        try makeDurable(file)
-        let extents = try measure(file, layout.byteCount)
+        let extents = try finalExtents(file, layout.byteCount)
         try writeHeader(file, layout, identifier, extents)
         try initialize(file.descriptor, layout)
         try makeDurable(file)
         try confirm(file, extents)
         return try publish(file, layout, identifier, extents)
+    }
+
+    /// Makes every extent of an empty file final, and returns the map.
+    func finalExtents(_ file: OpenFile, _ byteCount: UInt64) throws(StoreError) -> ExtentMap {
+        try askForStableExtents(file)
+        try allocate(file, byteCount)
+        try writeZeros(file, byteCount)
+        try makeDurable(file)
+        return try measure(file, byteCount)
     }
 
     // MARK: Steps
