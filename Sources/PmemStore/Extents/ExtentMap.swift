@@ -198,27 +198,6 @@ extension ExtentMap {
         return nil
     }
 
-    /// The parts that lie elsewhere than in `former`, a map of the same file.
-    package func moved(since former: ExtentMap) -> [Extent] {
-        var result: [Extent] = []
-        for extent in extents {
-            var position = extent.logical
-            while position < extent.end {
-                let place = extent.physical + (position - extent.logical)
-                let home = former.extents.first { $0.logical <= position && position < $0.end }
-                let end = min(extent.end, home?.end ?? extent.end)
-                if home.map({ $0.physical + (position - $0.logical) }) != place {
-                    result.append(
-                        Extent(
-                            logical: position, physical: place, byteCount: end - position, flags: extent.flags
-                        ))
-                }
-                position = end
-            }
-        }
-        return result
-    }
-
     /// Share of the file that the kernel can map by 2 MiB at a time, from 0 to 1: units whose places are aligned alike
     /// in the file and on the device. Nil where the file system does not report places.
     package var hugePageShare: Double? {

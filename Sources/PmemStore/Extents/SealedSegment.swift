@@ -43,11 +43,12 @@ extension SealedSegment {
             && header.seal.fileSystemIdentifier == fileSystem.identifier
         try Self.settle(file, isOriginal: isOriginal)
         let extents = try Self.finalExtents(file, byteCount)
+        // A copy lies elsewhere by nature; only of the original it means something.
+        let hasMoved = isOriginal && header.seal.extentFingerprint != extents.fingerprint
+        if hasMoved { try Self.flushMoved(file, byteCount) }
         self.init(
             segment: Segment(layout: header.layout, path: path), file: file, extents: extents,
-            // A copy lies elsewhere by nature; only of the original it means something.
-            hasMoved: isOriginal && header.seal.extentFingerprint != extents.fingerprint,
-            identifier: header.identifier)
+            hasMoved: hasMoved, identifier: header.identifier)
     }
 
     private static func openFile(_ path: String) throws(StoreError) -> OpenFile {
@@ -74,6 +75,15 @@ extension SealedSegment {
         if isOriginal && Mapping.grantsSync(descriptor: file.descriptor) { return }
         guard fdatasync(file.descriptor) == 0 else {
             throw .open(.system(call: "fdatasync", path: file.path, code: errno))
+        }
+    }
+
+    /// Where stores go to the medium directly, the kernel moves a shared block without flushing the copy. Which blocks
+    /// have moved is not known, so every line is flushed: O(data), in this case only.
+    private static func flushMoved(_ file: OpenFile, _ byteCount: UInt64) throws(StoreError) {
+        guard Mapping.grantsSync(descriptor: file.descriptor) else { return }
+        try FailureStage.opening.attempt(file.path) { () throws(SystemFailure) in
+            try RangeFlush.flush(descriptor: file.descriptor, offset: 0, byteCount: byteCount)
         }
     }
 

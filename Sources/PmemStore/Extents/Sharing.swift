@@ -84,20 +84,6 @@ package enum Sharing {
         }
     }
 
-    /// Makes durable what the kernel has moved since `former` was measured: on DAX it copies blocks without flushing
-    /// the copies. For when a store met a shared block all the same; returns what has moved: check its contents.
-    package static func flushMoved(
-        _ file: OpenFile, since former: ExtentMap
-    ) throws(SystemFailure) -> [ExtentMap.Extent] {
-        let now = try ExtentMap(descriptor: file.descriptor, byteCount: former.byteCount)
-        let moved = now.moved(since: former)
-        for range in moved {
-            try RangeFlush.flush(
-                descriptor: file.descriptor, offset: range.logical, byteCount: range.byteCount)
-        }
-        return moved
-    }
-
     private static func unshareOwners(
         of shared: [ExtentMap.Extent], _ file: OpenFile, _ directory: OpenFile, _ report: inout SharingReport
     ) throws(SystemFailure) {
