@@ -16,6 +16,9 @@ struct MeasureBackupCommand: ParsableCommand {
     @Option(help: "Size of the store in MiB.")
     var mebibytes = 1024
 
+    @Option(help: "Commits a second, in groups of a millisecond's worth; 0: as many as there can be.")
+    var rate = 20_000
+
     @Flag(help: "Accept media that forget at a power cut.")
     var acceptVolatile = false
 
@@ -27,7 +30,7 @@ struct MeasureBackupCommand: ParsableCommand {
         options.acceptsVolatileMedium = acceptVolatile
         options.initialBytes = UInt64(mebibytes) << 20
         let store = try Store.open(path + "/store", options: options)
-        let load = CommitLoad(store: store, keys: mebibytes * 880)
+        let load = CommitLoad(store: store, keys: mebibytes * 880, rate: rate)
         try load.fill()
         print("store: \(load.keys) pairs of 1016 bytes, \(Text.bytes(store.statistics.fileBytes))")
         try measure(store, load, path + "/backup", options)
@@ -76,13 +79,18 @@ private final class CommitLoad: Sendable {
 
     let store: Store
     let keys: Int
+    let rate: Int
     /// The key that each commit wrote, from the first behind the filling on.
     private let written = Mutex<[UInt32]>([])
     private let filled = Mutex<UInt64>(0)
+    private let isOver = Atomic(false)
+    private let outcome = Mutex<Result<[UInt64], any Error>>(.success([]))
+    private let done = DispatchSemaphore(value: 0)
 
-    init(store: Store, keys: Int) {
+    init(store: Store, keys: Int, rate: Int) {
         self.store = store
         self.keys = keys
+        self.rate = rate
     }
 
     private static func key(_ number: Int) -> [UInt8] {
@@ -109,18 +117,14 @@ private final class CommitLoad: Sendable {
 
     /// Commits on a thread of its own as long as `body` runs.
     func during(_ body: () throws -> Void) throws -> Waits {
-        let isOver = Atomic(false)
-        let outcome = Mutex<Result<[UInt64], any Error>>(.success([]))
-        let done = DispatchSemaphore(value: 0)
-        // The thread ends before this function does.
-        try withoutActuallyEscaping({ Result { try self.commit(until: isOver) } }) { run in
-            nonisolated(unsafe) let run = run
-            let thread = Thread {
-                let result = unsafe run()
-                outcome.withLock { $0 = result }
-                done.signal()
-            }
-            thread.start()
+        isOver.store(false, ordering: .relaxed)
+        let thread = Thread { [self] in
+            let result = Result { try commitUntilOver() }
+            outcome.withLock { $0 = result }
+            done.signal()
+        }
+        thread.start()
+        do {
             defer {
                 isOver.store(true, ordering: .relaxed)
                 done.wait()
@@ -130,11 +134,17 @@ private final class CommitLoad: Sendable {
         return Waits(nanoseconds: try outcome.withLock { $0 }.get())
     }
 
-    private func commit(until isOver: borrowing Atomic<Bool>) throws -> [UInt64] {
+    private func commitUntilOver() throws -> [UInt64] {
         var waits: [UInt64] = []
         var random = written.withLock { UInt64($0.count) } &* 2_862_933_555_777_941_757 &+ 3_037_000_493
         let clock = ContinuousClock()
+        let begun = clock.now
         while !isOver.load(ordering: .relaxed) {
+            let due = rate == 0 ? 0 : waits.count * 1000 / rate
+            if begun.duration(to: clock.now) < .milliseconds(due) {
+                Thread.sleep(forTimeInterval: 0.0005)
+                continue
+            }
             random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             let number = Int((random >> 33) % UInt64(keys))
             let next = filled.withLock { $0 } + UInt64(written.withLock { $0.count }) + 1
