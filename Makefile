@@ -31,10 +31,10 @@ SCRATCH ?= .build
 PMEMBENCH = .build/release/pmembench
 LINTED := Package.swift Sources Tests
 
-.PHONY: help build bench figures test test-dax lint unit-test thread-test format clean
+.PHONY: help build bench figures test test-dax lease-matrix lint unit-test thread-test format clean
 
 help:
-	@echo "make bench | figures | test | build | lint | format | clean"
+	@echo "make bench | figures | test | test-dax | lease-matrix | build | lint | format | clean"
 
 build:
 	@scripts/check-swift
@@ -71,6 +71,14 @@ test-dax:
 	@scripts/ensure-packages $(DAX_PACKAGES)
 	swift build --build-tests --scratch-path $(SCRATCH) $(ENGINE_TRAITS)
 	@scripts/dax/test $(DAX_CACHE) $(SCRATCH)/debug/PmemStorePackageTests.xctest
+
+# Everything that can be done to a store's files, on loop devices, as root. DAX_LINES: more lines, from a guest.
+lease-matrix:
+	@scripts/check-swift
+	@scripts/ensure-packages $(TEST_PACKAGES)
+	swift build --product lease-matrix $(ENGINE_TRAITS)
+	scripts/lease-matrix .build/debug/lease-matrix .build/lease-matrix.lines $(DAX_LINES)
+	.build/debug/lease-matrix document .build/lease-matrix.lines > docs/lease-matrix.md
 
 lint:
 	swift format lint --strict --recursive $(LINTED)

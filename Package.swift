@@ -60,8 +60,13 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(name: "CLeaseAttacks"),
+        .executableTarget(
+            name: "lease-matrix", dependencies: ["PmemStore", "CPmem", "CLeaseAttacks"],
+            swiftSettings: settings),
         .testTarget(
-            name: "PmemStoreTests", dependencies: ["PmemStore", "CPmem"], swiftSettings: settings),
+            name: "PmemStoreTests", dependencies: ["PmemStore", "CPmem", "lease-matrix"],
+            swiftSettings: settings),
         .testTarget(
             name: "PmemstoreToolTests", dependencies: ["pmemstore", "PmemStore"], swiftSettings: settings),
         .testTarget(name: "PmembenchTests", dependencies: ["pmembench"], swiftSettings: settings),

@@ -122,10 +122,10 @@ final class LeaseKeeper: @unchecked Sendable {
                 } else {
                     condemn(leased, reason)
                 }
-                throw .open(.extentsChanged(path: leased.file.path, reason: reason))
+                throw .open(.extentsChanged(path: leased.path, reason: reason))
             case .changed(let reason):
                 condemn(leased, reason)
-                throw .open(.extentsChanged(path: leased.file.path, reason: reason))
+                throw .open(.extentsChanged(path: leased.path, reason: reason))
             }
         }
     }
@@ -315,7 +315,7 @@ extension LeaseKeeper {
     }
 
     private func condemn(_ leased: LeasedFile, _ reason: String) {
-        if health.isWhole { health.fail("\(leased.file.path): \(reason)") }
+        if health.isWhole { health.fail("\(leased.path): \(reason)") }
     }
 
     private func renewSeals() {

@@ -110,5 +110,7 @@ extension SealedSegment {
     }
 
     /// What the keeper of the leases needs to know.
-    var leased: LeasedFile { LeasedFile(file: file, extents: extents) }
+    func leased(in directory: OpenFile) -> LeasedFile {
+        LeasedFile(file: file, path: segment.path, extents: extents, home: directory)
+    }
 }

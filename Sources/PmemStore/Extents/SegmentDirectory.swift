@@ -80,7 +80,9 @@ internal import Glibc
         }
         do throws(StoreError) {
             for sealed in store.sealed {
-                keeper.adopt(sealed.leased) { mapping.acceptsFirstStore(at: sealed.segment.baseOffset) }
+                keeper.adopt(sealed.leased(in: store.directory)) {
+                    mapping.acceptsFirstStore(at: sealed.segment.baseOffset)
+                }
             }
             // Measured once before the lease was had; since then nothing can happen unnoticed.
             try keeper.verify()
@@ -208,7 +210,8 @@ internal import Glibc
     }
 
     private func adopt(_ sealed: SealedSegment) throws(StoreError) {
-        keeper.adopt(sealed.leased) { [mapping] in
+        guard let directory = files.withLock({ $0?.directory }) else { throw .transaction(.closed) }
+        keeper.adopt(sealed.leased(in: directory)) { [mapping] in
             mapping.acceptsFirstStore(at: sealed.segment.baseOffset)
         }
         files.withLock { $0?.sealed.append(sealed) }
