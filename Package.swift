@@ -62,6 +62,9 @@ let package = Package(
         ),
         .target(name: "CLeaseAttacks"),
         .executableTarget(
+            name: "ring-buffer", dependencies: ["PmemStore"], path: "Examples/RingBuffer",
+            swiftSettings: settings),
+        .executableTarget(
             name: "lease-matrix", dependencies: ["PmemStore", "CPmem", "CLeaseAttacks"],
             swiftSettings: settings),
         .testTarget(

@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/syscall.h>
@@ -56,6 +58,23 @@ static inline int cpm_wait_signal(int signal, int64_t nanoseconds) {
     sigemptyset(&set);
     sigaddset(&set, signal);
     return sigtimedwait(&set, (siginfo_t *)0, &limit) == signal;
+}
+
+// The calling thread's short waits end when they should, not up to 50 us later.
+static inline void cpm_sleep_exactly(void) { prctl(PR_SET_TIMERSLACK, 1ul, 0, 0, 0); }
+
+// Page faults of the calling thread so far: those that needed no device, those that did.
+struct cpm_faults {
+    int64_t minor, major;
+};
+static inline struct cpm_faults cpm_thread_faults(void) {
+    struct rusage usage;
+    struct cpm_faults faults = {0, 0};
+    if (getrusage(1 /* RUSAGE_THREAD */, &usage) == 0) {
+        faults.minor = usage.ru_minflt;
+        faults.major = usage.ru_majflt;
+    }
+    return faults;
 }
 
 static inline int cpm_thread_identifier(void) { return (int)syscall(SYS_gettid); }

@@ -172,6 +172,13 @@ extension ExtentMap {
         return position == byteCount ? nil : "byte \(position) is in a hole"
     }
 
+    /// The map of the first bytes.
+    func clipped(to byteCount: UInt64) -> ExtentMap {
+        isReported
+            ? ExtentMap(reported: extents, byteCount: byteCount)
+            : ExtentMap(firstHole: min(firstHole, byteCount), byteCount: byteCount)
+    }
+
     /// The same places, as if nobody else had a share in them.
     var withoutSharing: ExtentMap {
         guard isReported else { return self }

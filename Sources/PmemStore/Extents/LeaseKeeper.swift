@@ -27,7 +27,12 @@ final class LeaseKeeper: @unchecked Sendable {
     /// The watching thread's number for the kernel; 0: there is none.
     private let watcher = Atomic<Int32>(0)
     private let isEnding = Atomic<Bool>(false)
+    private let visitCount = Atomic<UInt64>(0)
+    private let stoppedNanoseconds = Atomic<UInt64>(0)
     private var thread: NamedThread?
+
+    /// Until then, adopting a file waits for others to close it; later, the watching thread does.
+    private let waitsUntil = cpm_monotonic_nanoseconds() + 100_000_000
 
     /// How often the map is looked at while nobody announces anything, in nanoseconds.
     private static let lookInterval: Int64 = 1_000_000_000
@@ -49,7 +54,8 @@ final class LeaseKeeper: @unchecked Sendable {
     func adopt(_ leased: LeasedFile, whileAccepted accepts: () -> Bool) {
         var kept = Kept(leased: leased, seal: nil, sealRefusal: ground.sealRefusal ?? "", leaseRefusal: nil)
         do throws(SystemFailure) {
-            try ExtentLease.take(leased.file, thread: watcher.load(ordering: .acquiring))
+            let thread = watcher.load(ordering: .acquiring)
+            try ExtentLease.take(leased.file, thread: thread, until: waitsUntil)
         } catch {
             kept.leaseRefusal = error
         }
@@ -130,6 +136,11 @@ final class LeaseKeeper: @unchecked Sendable {
         }
     }
 
+    /// How often somebody has come, and how long stores have stood still for them.
+    var visits: (count: UInt64, nanoseconds: UInt64) {
+        (visitCount.load(ordering: .acquiring), stoppedNanoseconds.load(ordering: .relaxed))
+    }
+
     /// What holds now.
     var report: LeaseReport {
         files.withLock { files in
@@ -167,6 +178,7 @@ final class LeaseKeeper: @unchecked Sendable {
     private var mustEnd: Bool { isEnding.load(ordering: .acquiring) }
 
     private func watch(_ traffic: any StoreTraffic) {
+        cpm_sleep_exactly()
         watcher.store(cpm_thread_identifier(), ordering: .releasing)
         // Also for leases that were taken before this thread was there; what was announced meanwhile is seen below.
         for leased in files.withLock({ $0.map(\.leased) }) { announceHere(leased.file) }
@@ -177,6 +189,7 @@ final class LeaseKeeper: @unchecked Sendable {
                 if !rest(Self.lookInterval) || missingLeases().isEmpty { look(traffic) }
             } else {
                 receive(missing, traffic)
+                visitCount.wrappingAdd(1, ordering: .releasing)
             }
         }
     }
@@ -228,9 +241,13 @@ extension LeaseKeeper {
     /// Whoever could share or change our blocks finds no store under way, and none begins for a while.
     private func receiveStranger(_ missing: [OpenFile], _ traffic: any StoreTraffic) {
         traffic.stop()
-        defer { traffic.go() }
+        let begun = cpm_monotonic_nanoseconds()
+        defer {
+            traffic.go()
+            stoppedNanoseconds.wrappingAdd(cpm_monotonic_nanoseconds() - begun, ordering: .relaxed)
+        }
         for file in missing { ExtentLease.release(file) }
-        let limit = cpm_monotonic_nanoseconds() + ground.patienceNanoseconds
+        let limit = begun + ground.patienceNanoseconds
         var pause = Self.shortestPause
         while !mustEnd {
             if takeAll() {

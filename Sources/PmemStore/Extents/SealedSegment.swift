@@ -51,7 +51,7 @@ extension SealedSegment {
             hasMoved: hasMoved, identifier: header.identifier)
     }
 
-    private static func openFile(_ path: String) throws(StoreError) -> OpenFile {
+    static func openFile(_ path: String) throws(StoreError) -> OpenFile {
         do {
             // Not waiting: when somebody has a lease on the file, opening would take until they let go of it.
             return try OpenFile(path, flags: O_RDWR | O_NOFOLLOW | O_NONBLOCK)

@@ -133,6 +133,9 @@ internal import Glibc
     /// What keeps others from changing the block map.
     package var lease: LeaseReport { keeper.report }
 
+    /// How often somebody has opened a segment, and how long stores have stood still for them.
+    package var visits: (count: UInt64, nanoseconds: UInt64) { keeper.visits }
+
     /// Paths of the segments whose blocks were moved while no store had them open. Their contents are unharmed.
     package var movedSegments: [String] {
         files.withLock { $0?.sealed.filter(\.hasMoved).map(\.segment.path) ?? [] }

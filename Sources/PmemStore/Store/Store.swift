@@ -281,7 +281,8 @@ public final class Store: Sendable {
         return Statistics(
             commits: engine.readers.newestCommit, commitMedium: MediumStatistics(writer),
             checkpointMedium: MediumStatistics(checkpointer), fileBytes: directory.byteCount,
-            freeBytes: space.freeBytes, logBytes: space.logBytes, segments: directory.segments.count)
+            freeBytes: space.freeBytes, logBytes: space.logBytes, segments: directory.segments.count,
+            visits: directory.visits.count, stoppedNanoseconds: directory.visits.nanoseconds)
     }
 }
 
