@@ -37,7 +37,7 @@ final class LeaseKeeper: @unchecked Sendable {
     /// How often the map is looked at while nobody announces anything, in nanoseconds.
     private static let lookInterval: Int64 = 1_000_000_000
     /// Between two attempts to take a lease back: doubles from the first to the last.
-    private static let shortestPause: Int64 = 20_000
+    private static let shortestPause: Int64 = 10_000
     private static let longestPause: Int64 = 10_000_000
 
     init(health: MappingHealth, ground: LeaseGround, repair: Repair?) {

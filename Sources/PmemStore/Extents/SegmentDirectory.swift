@@ -222,6 +222,22 @@ internal import Glibc
         try keeper.verify(toleratesShares: true)
     }
 
+    /// Removes the last segment, which nothing names any more. Not beside ``grow(byteCount:)``.
+    package func removeLast() throws(StoreError) {
+        guard let (directory, last) = files.withLock({ Self.takeLast(&$0) }) else { return }
+        keeper.dismiss(last.file)
+        mapping.unmap(at: last.segment.baseOffset, byteCount: last.segment.byteCount)
+        try FailureStage.running.attempt(last.segment.path) { () throws(SystemFailure) in
+            guard unsafe unlink(last.segment.path) == 0 else { throw SystemFailure("unlink") }
+            try directory.synchronize()
+        }
+    }
+
+    private static func takeLast(_ files: inout Files?) -> (OpenFile, SealedSegment)? {
+        guard let directory = files?.directory, files?.sealed.count ?? 0 > 1 else { return nil }
+        return files?.sealed.popLast().map { (directory, $0) }
+    }
+
     // MARK: Closing
 
     /// Unmaps the store and lets go of leases and lock. Once is enough, twice is harmless.
