@@ -1,6 +1,7 @@
 # Two commands do everything on a fresh Debian 12 machine with a Swift toolchain, installs included:
 #     make bench    loads real files and compares the engines, in about two minutes
 #     make test     lints, builds and runs all tests
+#     make test-dax runs the tests of the medium on real DAX, in a guest with an emulated NVDIMM (make test does it too)
 
 PACKAGES := libpmem-dev libpmemobj-dev pkg-config
 # Engines that pmembench compares with, and the package traits that build them in.
@@ -9,6 +10,8 @@ ENGINE_TRAITS := --traits LMDB,RocksDB,SQLite,LevelDB
 BENCH_PACKAGES := $(PACKAGES) $(ENGINE_PACKAGES) wamerican gnuplot-nox
 # File systems on loop devices, for tests that run as root.
 TEST_PACKAGES := $(PACKAGES) $(ENGINE_PACKAGES) xfsprogs btrfs-progs e2fsprogs
+# The guest with an emulated NVDIMM; its kernel is downloaded and unpacked, not installed.
+DAX_PACKAGES := $(PACKAGES) $(ENGINE_PACKAGES) qemu-system-x86 busybox-static cpio kmod xfsprogs e2fsprogs binutils
 
 BENCH_PATH ?= /dev/shm
 BENCH_KEYS ?= 200000
@@ -21,19 +24,23 @@ FIGURE_ENGINES ?= pmemstore,libpmemobj,libpmemobj-hash,lmdb,lmdb-writemap,rocksd
 FIGURE_FILES := README.md docs/benchmark.md
 BENCH_OUT := bench-out
 comma := ,
+DAX_CACHE := .build-dax
+# Where the bundle for the guest is built.
+SCRATCH ?= .build
 
 PMEMBENCH = .build/release/pmembench
 LINTED := Package.swift Sources Tests
 
-.PHONY: help build bench figures test lint unit-test thread-test format clean
+.PHONY: help build bench figures test test-dax lease-matrix lint unit-test thread-test format clean
 
 help:
-	@echo "make bench | figures | test | build | lint | format | clean"
+	@echo "make bench | figures | test | test-dax | lease-matrix | build | lint | format | clean"
 
 build:
 	@scripts/check-swift
 	@scripts/ensure-packages $(PACKAGES)
 	swift build -c release --product pmembench
+	swift build -c release --product pmemstore
 
 bench:
 	@scripts/ensure-packages $(BENCH_PACKAGES)
@@ -56,7 +63,22 @@ test:
 	@scripts/check-swift
 	@scripts/ensure-packages $(TEST_PACKAGES)
 	@$(MAKE) --no-print-directory lint unit-test thread-test
+	@scripts/dax/when-possible $(DAX_CACHE) $(DAX_PACKAGES)
 	@echo "make test: lint, tests and ThreadSanitizer run passed"
+
+test-dax:
+	@scripts/check-swift
+	@scripts/ensure-packages $(DAX_PACKAGES)
+	swift build --build-tests --scratch-path $(SCRATCH) $(ENGINE_TRAITS)
+	@scripts/dax/test $(DAX_CACHE) $(SCRATCH)/debug/PmemStorePackageTests.xctest
+
+# Everything that can be done to a store's files, on loop devices, as root. DAX_LINES: more lines, from a guest.
+lease-matrix:
+	@scripts/check-swift
+	@scripts/ensure-packages $(TEST_PACKAGES)
+	swift build --product lease-matrix $(ENGINE_TRAITS)
+	scripts/lease-matrix .build/debug/lease-matrix .build/lease-matrix.lines $(DAX_LINES)
+	.build/debug/lease-matrix document .build/lease-matrix.lines > docs/lease-matrix.md
 
 lint:
 	swift format lint --strict --recursive $(LINTED)
@@ -72,4 +94,4 @@ format:
 	swift format --in-place --recursive $(LINTED)
 
 clean:
-	rm -rf .build .build-tsan $(BENCH_OUT)
+	rm -rf .build .build-tsan $(DAX_CACHE) $(BENCH_OUT)

@@ -27,6 +27,7 @@ let package = Package(
     products: [
         .library(name: "PmemStore", targets: ["PmemStore"]),
         .executable(name: "pmembench", targets: ["pmembench"]),
+        .executable(name: "pmemstore", targets: ["pmemstore"]),
     ],
     traits: Set(
         engines.map { .trait(name: $0.trait, description: "pmembench with \($0.trait); needs \($0.package)") }
@@ -52,8 +53,25 @@ let package = Package(
             ] + engines.map { .target(name: $0.module, condition: .when(traits: [$0.trait])) },
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "pmemstore",
+            dependencies: [
+                "PmemStore", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(name: "CLeaseAttacks"),
+        .executableTarget(
+            name: "ring-buffer", dependencies: ["PmemStore"], path: "Examples/RingBuffer",
+            swiftSettings: settings),
+        .executableTarget(
+            name: "lease-matrix", dependencies: ["PmemStore", "CPmem", "CLeaseAttacks"],
+            swiftSettings: settings),
         .testTarget(
-            name: "PmemStoreTests", dependencies: ["PmemStore", "CPmem"], swiftSettings: settings),
+            name: "PmemStoreTests", dependencies: ["PmemStore", "CPmem", "lease-matrix"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "PmemstoreToolTests", dependencies: ["pmemstore", "PmemStore"], swiftSettings: settings),
         .testTarget(name: "PmembenchTests", dependencies: ["pmembench"], swiftSettings: settings),
     ] + engines.map { .systemLibrary(name: $0.module, providers: [.apt([$0.package])]) },
     swiftLanguageModes: [.v6]

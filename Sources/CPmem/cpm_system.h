@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/syscall.h>
@@ -58,6 +60,23 @@ static inline int cpm_wait_signal(int signal, int64_t nanoseconds) {
     return sigtimedwait(&set, (siginfo_t *)0, &limit) == signal;
 }
 
+// The calling thread's short waits end when they should, not up to 50 us later.
+static inline void cpm_sleep_exactly(void) { prctl(PR_SET_TIMERSLACK, 1ul, 0, 0, 0); }
+
+// Page faults of the calling thread so far: those that needed no device, those that did.
+struct cpm_faults {
+    int64_t minor, major;
+};
+static inline struct cpm_faults cpm_thread_faults(void) {
+    struct rusage usage;
+    struct cpm_faults faults = {0, 0};
+    if (getrusage(1 /* RUSAGE_THREAD */, &usage) == 0) {
+        faults.minor = usage.ru_minflt;
+        faults.major = usage.ru_majflt;
+    }
+    return faults;
+}
+
 static inline int cpm_thread_identifier(void) { return (int)syscall(SYS_gettid); }
 
 // CLOCK_MONOTONIC in nanoseconds.
@@ -77,6 +96,7 @@ struct cpm_fsxattr {
 #define CPM_XFLAG_EXTSIZE 0x0800u
 #define CPM_XFLAG_NODEFRAG 0x2000u
 #define CPM_FLAG_NOCOW 0x00800000
+#define CPM_FLAG_IMMUTABLE 0x00000010
 
 #define CPM_TMPFS_MAGIC 0x01021994
 #define CPM_RAMFS_MAGIC 0x858458f6
@@ -106,7 +126,6 @@ static inline int cpm_set_flags(int descriptor, const int *flags) {
     return ioctl(descriptor, _IOW('f', 2, long), flags);
 }
 
-#define CPM_FLAG_IMMUTABLE 0x00000010
 #define CPM_FLAG_APPEND 0x00000020
 
 // The flags of a file that keep others from it, as the kernel holds them now; -1: unknown.
@@ -164,6 +183,12 @@ static inline int cpm_set_lease_thread(int descriptor, int thread) {
     return fcntl(descriptor, 15 /* F_SETOWN_EX */, &owner);
 }
 static inline int cpm_get_lease(int descriptor) { return fcntl(descriptor, 1025 /* F_GETLEASE */); }
+// A descriptor that names a file without opening it.
+#define CPM_O_PATH 010000000
+
+// A file without a name, in the directory that is opened.
+#define CPM_O_TMPFILE 020200000  // its own bit and that of O_DIRECTORY
+
 static inline int cpm_lock_description(int descriptor, struct flock *lock) {
     return fcntl(descriptor, 37 /* F_OFD_SETLK */, lock);
 }

@@ -63,6 +63,10 @@ public enum StoreError: Error, Equatable, Sendable {
         case closed
         /// A write, a checkpoint or a close from within a write of the same thread: it would wait for itself.
         case nestedWrite
+        /// A range of a region that is not in it.
+        case outOfBounds(offset: Int, byteCount: Int, limit: Int)
+        /// A word of a region is at a multiple of 8.
+        case misaligned(offset: Int)
         /// The store cannot be closed while snapshots or reads are open.
         case readersOpen(count: Int)
     }

@@ -19,20 +19,21 @@ enum ExtentLease {
 
     /// Asks for the lease. It is granted only when nobody else has the file open.
     ///
-    /// Asks a few times: a child process that was being started while the store was last open still shares the old
-    /// open files for a moment.
+    /// Asks again until `limit`: a child process that was being started while the store was last open still shares the
+    /// old open files for a moment.
     ///
-    /// - Parameter thread: The one that breaks are announced to; 0: nobody is told.
-    static func take(_ file: OpenFile, thread: Int32) throws(SystemFailure) {
-        for _ in 0..<20 {
+    /// - Parameters:
+    ///   - thread: The one that breaks are announced to; 0: nobody is told.
+    ///   - limit: By the monotonic clock.
+    static func take(_ file: OpenFile, thread: Int32, until limit: UInt64) throws(SystemFailure) {
+        while true {
             do {
                 return try takeOnce(file, thread: thread)
             } catch {
-                guard error.code == EAGAIN else { throw error }
+                guard error.code == EAGAIN, cpm_monotonic_nanoseconds() < limit else { throw error }
                 ShortPause.take()
             }
         }
-        try takeOnce(file, thread: thread)
     }
 
     static func takeOnce(_ file: OpenFile, thread: Int32) throws(SystemFailure) {

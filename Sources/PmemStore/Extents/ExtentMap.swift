@@ -79,9 +79,19 @@ extension ExtentMap {
             self.init(reported: reported, byteCount: byteCount)
             return
         }
-        let hole = cpm_seek_hole(descriptor, 0)
-        guard hole >= 0 else { throw SystemFailure("lseek") }
-        self.init(firstHole: min(UInt64(hole), byteCount), byteCount: byteCount)
+        self.init(firstHole: try Self.firstHole(descriptor, byteCount), byteCount: byteCount)
+    }
+
+    /// Asks a few times: a part that the kernel is just gathering into a huge page looks like a hole for a moment.
+    private static func firstHole(_ descriptor: Int32, _ byteCount: UInt64) throws(SystemFailure) -> UInt64 {
+        for attempt in 1...20 {
+            let hole = cpm_seek_hole(descriptor, 0)
+            guard hole >= 0 else { throw SystemFailure("lseek") }
+            if hole >= byteCount { break }
+            if attempt == 20 { return UInt64(hole) }
+            ShortPause.take()
+        }
+        return byteCount
     }
 
     /// Nil when the file system does not report block maps.
@@ -162,6 +172,13 @@ extension ExtentMap {
         return position == byteCount ? nil : "byte \(position) is in a hole"
     }
 
+    /// The map of the first bytes.
+    func clipped(to byteCount: UInt64) -> ExtentMap {
+        isReported
+            ? ExtentMap(reported: extents, byteCount: byteCount)
+            : ExtentMap(firstHole: min(firstHole, byteCount), byteCount: byteCount)
+    }
+
     /// The same places, as if nobody else had a share in them.
     var withoutSharing: ExtentMap {
         guard isReported else { return self }
@@ -186,6 +203,19 @@ extension ExtentMap {
             return "\(extents.count) extents instead of \(other.extents.count)"
         }
         return nil
+    }
+
+    /// Share of the file that the kernel can map by 2 MiB at a time, from 0 to 1: units whose places are aligned alike
+    /// in the file and on the device. Nil where the file system does not report places.
+    package var hugePageShare: Double? {
+        let unit: UInt64 = 2 << 20
+        guard isReported, byteCount >= unit else { return nil }
+        var units: UInt64 = 0
+        for extent in extents where extent.physical % unit == extent.logical % unit {
+            let first = (extent.logical + unit - 1) / unit
+            units += max(extent.end / unit, first) - first
+        }
+        return Double(units) / Double(byteCount / unit)
     }
 
     /// A digest of the map. It finds accidents, not attacks.

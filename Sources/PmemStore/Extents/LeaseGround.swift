@@ -26,7 +26,7 @@ struct LeaseGround: Sendable {
 
     /// Asked of the kernel, by a request that every file system refuses: those that clone by another error than those
     /// that do not.
-    private static func canShare(_ file: OpenFile) -> Bool {
+    static func canShare(_ file: OpenFile) -> Bool {
         guard cpm_clone_onto_itself(file.descriptor) != 0 else { return true }
         return errno != EOPNOTSUPP && errno != ENOTTY && errno != ENOSYS
     }
@@ -55,7 +55,7 @@ extension LeaseReport {
         let sealed = seal.map { "sealed by \($0.name)" }
         guard ExtentLease.state(leased.file) == .held else {
             let level: Level = leased.extents.isReported ? .detectOnly : .none
-            let cause = Self.cause(leaseRefusal, leased.file)
+            let cause = Self.cause(leaseRefusal, leased.path)
             self.init(level: level, reason: [cause, sealed].compactMap { $0 }.joined(separator: "; "))
             return
         }
@@ -70,10 +70,10 @@ extension LeaseReport {
                 : "leases, and \(sealed); \(ground.fileSystem.name) cannot share blocks")
     }
 
-    private static func cause(_ refusal: SystemFailure?, _ file: OpenFile) -> String {
+    private static func cause(_ refusal: SystemFailure?, _ path: String) -> String {
         guard let refusal, refusal.code != EAGAIN else {
-            return "fcntl(F_SETLEASE) refused on \(file.path): somebody has it open"
+            return "fcntl(F_SETLEASE) refused on \(path): somebody has it open"
         }
-        return "\(refusal.call) refused on \(file.path): error \(refusal.code)"
+        return "\(refusal.call) refused on \(path): error \(refusal.code)"
     }
 }

@@ -27,12 +27,17 @@ final class LeaseKeeper: @unchecked Sendable {
     /// The watching thread's number for the kernel; 0: there is none.
     private let watcher = Atomic<Int32>(0)
     private let isEnding = Atomic<Bool>(false)
+    private let visitCount = Atomic<UInt64>(0)
+    private let stoppedNanoseconds = Atomic<UInt64>(0)
     private var thread: NamedThread?
+
+    /// Until then, adopting a file waits for others to close it; later, the watching thread does.
+    private let waitsUntil = cpm_monotonic_nanoseconds() + 100_000_000
 
     /// How often the map is looked at while nobody announces anything, in nanoseconds.
     private static let lookInterval: Int64 = 1_000_000_000
     /// Between two attempts to take a lease back: doubles from the first to the last.
-    private static let shortestPause: Int64 = 20_000
+    private static let shortestPause: Int64 = 10_000
     private static let longestPause: Int64 = 10_000_000
 
     init(health: MappingHealth, ground: LeaseGround, repair: Repair?) {
@@ -49,7 +54,8 @@ final class LeaseKeeper: @unchecked Sendable {
     func adopt(_ leased: LeasedFile, whileAccepted accepts: () -> Bool) {
         var kept = Kept(leased: leased, seal: nil, sealRefusal: ground.sealRefusal ?? "", leaseRefusal: nil)
         do throws(SystemFailure) {
-            try ExtentLease.take(leased.file, thread: watcher.load(ordering: .acquiring))
+            let thread = watcher.load(ordering: .acquiring)
+            try ExtentLease.take(leased.file, thread: thread, until: waitsUntil)
         } catch {
             kept.leaseRefusal = error
         }
@@ -106,19 +112,33 @@ final class LeaseKeeper: @unchecked Sendable {
 
     // MARK: Looking
 
-    /// Measures every map.
+    /// Measures every map. What can be repaired is repaired soon, by the watching thread.
     ///
-    /// - Throws: ``StoreError/OpenFailure/extentsChanged(path:reason:)``; the mapping then counts as broken.
-    func verify() throws(StoreError) {
+    /// - Throws: ``StoreError/OpenFailure/extentsChanged(path:reason:)``; unless it can be repaired, the mapping then
+    ///   counts as broken.
+    /// - Parameter toleratesShares: Leaves what can be repaired to the watching thread, and is content.
+    func verify(toleratesShares: Bool = false) throws(StoreError) {
         for leased in files.withLock({ $0.map(\.leased) }) {
-            let verdict = leased.verdict()
-            switch verdict {
+            switch leased.verdict() {
             case .same: continue
-            case .shared(let reason), .changed(let reason):
+            case .shared(let reason):
+                if let thread, repair != nil {
+                    thread.signal(ExtentLease.signal)
+                    if toleratesShares { continue }
+                } else {
+                    condemn(leased, reason)
+                }
+                throw .open(.extentsChanged(path: leased.path, reason: reason))
+            case .changed(let reason):
                 condemn(leased, reason)
-                throw .open(.extentsChanged(path: leased.file.path, reason: reason))
+                throw .open(.extentsChanged(path: leased.path, reason: reason))
             }
         }
+    }
+
+    /// How often somebody has come, and how long stores have stood still for them.
+    var visits: (count: UInt64, nanoseconds: UInt64) {
+        (visitCount.load(ordering: .acquiring), stoppedNanoseconds.load(ordering: .relaxed))
     }
 
     /// What holds now.
@@ -158,15 +178,18 @@ final class LeaseKeeper: @unchecked Sendable {
     private var mustEnd: Bool { isEnding.load(ordering: .acquiring) }
 
     private func watch(_ traffic: any StoreTraffic) {
+        cpm_sleep_exactly()
         watcher.store(cpm_thread_identifier(), ordering: .releasing)
         // Also for leases that were taken before this thread was there; what was announced meanwhile is seen below.
         for leased in files.withLock({ $0.map(\.leased) }) { announceHere(leased.file) }
         while !mustEnd {
             let missing = missingLeases()
             if missing.isEmpty {
-                if !rest(Self.lookInterval) { look(traffic) }
+                // Woken for a visitor that has gone already, or because somebody wants a look, or by the time.
+                if !rest(Self.lookInterval) || missingLeases().isEmpty { look(traffic) }
             } else {
                 receive(missing, traffic)
+                visitCount.wrappingAdd(1, ordering: .releasing)
             }
         }
     }
@@ -218,9 +241,13 @@ extension LeaseKeeper {
     /// Whoever could share or change our blocks finds no store under way, and none begins for a while.
     private func receiveStranger(_ missing: [OpenFile], _ traffic: any StoreTraffic) {
         traffic.stop()
-        defer { traffic.go() }
+        let begun = cpm_monotonic_nanoseconds()
+        defer {
+            traffic.go()
+            stoppedNanoseconds.wrappingAdd(cpm_monotonic_nanoseconds() - begun, ordering: .relaxed)
+        }
         for file in missing { ExtentLease.release(file) }
-        let limit = cpm_monotonic_nanoseconds() + ground.patienceNanoseconds
+        let limit = begun + ground.patienceNanoseconds
         var pause = Self.shortestPause
         while !mustEnd {
             if takeAll() {
@@ -305,7 +332,7 @@ extension LeaseKeeper {
     }
 
     private func condemn(_ leased: LeasedFile, _ reason: String) {
-        if health.isWhole { health.fail("\(leased.file.path): \(reason)") }
+        if health.isWhole { health.fail("\(leased.path): \(reason)") }
     }
 
     private func renewSeals() {

@@ -4,7 +4,11 @@ internal import Glibc
 /// An open file whose blocks must stay where they were when it was opened or built.
 struct LeasedFile: Sendable {
     let file: OpenFile
+    /// Its name now; ``file`` may have been opened by another one, before it was complete.
+    let path: String
     let extents: ExtentMap
+    /// Where the file has its name, by a descriptor: the directory itself may be renamed.
+    let home: OpenFile
 
     /// What has become of the block map.
     enum Verdict: Equatable, Sendable {
@@ -18,10 +22,11 @@ struct LeasedFile: Sendable {
     /// Measures the map again. Two system calls for a file of up to 64 extents, about 2 microseconds.
     func verdict() -> Verdict {
         do throws(SystemFailure) {
-            let size = try file.status().st_size
-            if size < Int64(extents.byteCount) {
-                return .changed("the file was cut to \(size) of \(extents.byteCount) bytes")
+            let status = try file.status()
+            if status.st_size < Int64(extents.byteCount) {
+                return .changed("the file was cut to \(status.st_size) of \(extents.byteCount) bytes")
             }
+            if !isNamed(status) { return .changed("the file was renamed or removed") }
             let now = try ExtentMap(descriptor: file.descriptor, byteCount: extents.byteCount)
             guard let difference = now.firstDifference(from: extents) ?? now.disqualifier else {
                 return .same
@@ -33,12 +38,11 @@ struct LeasedFile: Sendable {
         }
     }
 
-    /// - Throws: ``StoreError/OpenFailure/extentsChanged(path:reason:)``.
-    func verify() throws(StoreError) {
-        switch verdict() {
-        case .same: return
-        case .shared(let reason), .changed(let reason):
-            throw .open(.extentsChanged(path: file.path, reason: reason))
-        }
+    /// A file that has lost its name loses everything when it is closed.
+    private func isNamed(_ status: stat) -> Bool {
+        var named = stat()
+        let name = String(path.split(separator: "/").last ?? "")
+        guard unsafe fstatat(home.descriptor, name, &named, AT_SYMLINK_NOFOLLOW) == 0 else { return false }
+        return named.st_ino == status.st_ino && named.st_dev == status.st_dev
     }
 }

@@ -14,8 +14,6 @@ struct PreallocationManager {
     let fileSystem: FileSystem
     let stage: FailureStage
 
-    private static let zeroBlockBytes = 1 << 20
-
     init(directory: OpenFile, stage: FailureStage) throws(StoreError) {
         self.directory = directory
         self.stage = stage
@@ -48,95 +46,24 @@ struct PreallocationManager {
     private func seal(
         _ file: OpenFile, _ layout: SegmentLayout, _ identifier: StoreIdentifier, _ initialize: Initializer
     ) throws(StoreError) -> SealedSegment {
-        try askForStableExtents(file)
-        try allocate(file, layout.byteCount)
-        try writeZeros(file, layout.byteCount)
-        try makeDurable(file)
-        let extents = try measure(file, layout.byteCount)
+        let extents = try finalExtents(file, layout.byteCount)
         try writeHeader(file, layout, identifier, extents)
         try initialize(file.descriptor, layout)
-        try makeDurable(file)
-        try confirm(file, extents)
+        try preparation.makeDurable(file)
+        try confirm(file, preparation.measure(file, extents.byteCount), extents)
         return try publish(file, layout, identifier, extents)
     }
 
+    /// Makes every extent of an empty file final, and returns the map.
+    func finalExtents(_ file: OpenFile, _ byteCount: UInt64) throws(StoreError) -> ExtentMap {
+        try preparation.askForStableExtents(file)
+        try preparation.fill(file, from: 0, to: byteCount)
+        return try preparation.measure(file, byteCount)
+    }
+
+    private var preparation: ExtentPreparation { ExtentPreparation(fileSystem: fileSystem, stage: stage) }
+
     // MARK: Steps
-
-    private func askForStableExtents(_ file: OpenFile) throws(StoreError) {
-        switch fileSystem.kind {
-        case .xfs: askForLargeExtents(file)
-        case .btrfs: try forbidCopyOnWrite(file)
-        default: break
-        }
-    }
-
-    /// A hint only: extents in units that huge pages can map, and no defragmentation. Refusal is no failure.
-    private func askForLargeExtents(_ file: OpenFile) {
-        var attributes = cpm_fsxattr()
-        guard unsafe cpm_get_fsxattr(file.descriptor, &attributes) == 0 else { return }
-        attributes.flags |= CPM_XFLAG_EXTSIZE | CPM_XFLAG_NODEFRAG
-        attributes.extentSize = UInt32(SegmentLayout.chunkBytes)
-        _ = unsafe cpm_set_fsxattr(file.descriptor, &attributes)
-    }
-
-    private func forbidCopyOnWrite(_ file: OpenFile) throws(StoreError) {
-        var flags: Int32 = 0
-        var isForbidden = false
-        if unsafe cpm_get_flags(file.descriptor, &flags) == 0 {
-            flags |= CPM_FLAG_NOCOW
-            isForbidden = unsafe cpm_set_flags(file.descriptor, &flags) == 0
-        }
-        guard isForbidden else {
-            throw .open(
-                .unsupportedFileSystem(
-                    path: file.path, name: fileSystem.name,
-                    remedy: "copy-on-write cannot be switched off here; use ext4, or XFS without reflink"))
-        }
-    }
-
-    private func allocate(_ file: OpenFile, _ byteCount: UInt64) throws(StoreError) {
-        // XFS gives aligned extents when asked chunk by chunk; ext4 does worse that way.
-        let step = fileSystem.kind == .xfs ? SegmentLayout.chunkBytes : byteCount
-        var position: UInt64 = 0
-        while position < byteCount {
-            while cpm_fallocate(file.descriptor, Int64(position), Int64(step)) != 0 {
-                let code = errno
-                if code != EINTR { throw failure("fallocate", file, code: code, byteCount) }
-            }
-            position += step
-        }
-    }
-
-    /// Turns unwritten extents into written ones: otherwise every first store would change the map in a page fault.
-    /// On tmpfs as well, where allocated pages count as a hole until they are written.
-    private func writeZeros(_ file: OpenFile, _ byteCount: UInt64) throws(StoreError) {
-        let zeros = [UInt8](repeating: 0, count: Self.zeroBlockBytes)
-        var position: UInt64 = 0
-        while position < byteCount {
-            let step = Int(min(UInt64(Self.zeroBlockBytes), byteCount - position))
-            let written = unsafe pwrite(file.descriptor, zeros, step, off_t(position))
-            if written < 0 {
-                let code = errno
-                if code != EINTR { throw failure("pwrite", file, code: code, byteCount) }
-            } else {
-                position += UInt64(written)
-            }
-        }
-    }
-
-    private func makeDurable(_ file: OpenFile) throws(StoreError) {
-        guard fdatasync(file.descriptor) == 0 else {
-            throw failure("fdatasync", file, code: errno, 0)
-        }
-    }
-
-    private func measure(_ file: OpenFile, _ byteCount: UInt64) throws(StoreError) -> ExtentMap {
-        let map = try stage.attempt(file.path) { () throws(SystemFailure) in
-            try ExtentMap(descriptor: file.descriptor, byteCount: byteCount)
-        }
-        if let reason = map.disqualifier { throw .open(.extentsChanged(path: file.path, reason: reason)) }
-        return map
-    }
 
     private func writeHeader(
         _ file: OpenFile, _ layout: SegmentLayout, _ identifier: StoreIdentifier, _ extents: ExtentMap
@@ -150,8 +77,9 @@ struct PreallocationManager {
     }
 
     /// Writing header and superblocks must not have moved anything: what is in the header would be wrong.
-    private func confirm(_ file: OpenFile, _ extents: ExtentMap) throws(StoreError) {
-        let map = try measure(file, extents.byteCount)
+    private func confirm(
+        _ file: OpenFile, _ map: ExtentMap, _ extents: ExtentMap
+    ) throws(StoreError) {
         if let reason = map.firstDifference(from: extents) {
             throw .open(
                 .unsupportedFileSystem(
@@ -181,13 +109,5 @@ struct PreallocationManager {
     func discard(_ sealed: SealedSegment) {
         unsafe unlink(sealed.segment.path)
         try? directory.synchronize()
-    }
-
-    private func failure(
-        _ call: String, _ file: OpenFile, code: Int32, _ neededBytes: UInt64
-    ) -> StoreError {
-        code == ENOSPC || code == EDQUOT
-            ? stage.noSpace(call, file.path, neededBytes: neededBytes)
-            : stage.failure(call, file.path, code: code)
     }
 }

@@ -43,14 +43,15 @@ extension SealedSegment {
             && header.seal.fileSystemIdentifier == fileSystem.identifier
         try Self.settle(file, isOriginal: isOriginal)
         let extents = try Self.finalExtents(file, byteCount)
+        // A copy lies elsewhere by nature; only of the original it means something.
+        let hasMoved = isOriginal && header.seal.extentFingerprint != extents.fingerprint
+        if hasMoved { try Self.flushMoved(file, byteCount) }
         self.init(
             segment: Segment(layout: header.layout, path: path), file: file, extents: extents,
-            // A copy lies elsewhere by nature; only of the original it means something.
-            hasMoved: isOriginal && header.seal.extentFingerprint != extents.fingerprint,
-            identifier: header.identifier)
+            hasMoved: hasMoved, identifier: header.identifier)
     }
 
-    private static func openFile(_ path: String) throws(StoreError) -> OpenFile {
+    static func openFile(_ path: String) throws(StoreError) -> OpenFile {
         do {
             // Not waiting: when somebody has a lease on the file, opening would take until they let go of it.
             return try OpenFile(path, flags: O_RDWR | O_NOFOLLOW | O_NONBLOCK)
@@ -77,8 +78,24 @@ extension SealedSegment {
         }
     }
 
+    /// Where stores go to the medium directly, the kernel moves a shared block without flushing the copy. Which blocks
+    /// have moved is not known, so every line is flushed: O(data), in this case only.
+    private static func flushMoved(_ file: OpenFile, _ byteCount: UInt64) throws(StoreError) {
+        guard Mapping.grantsSync(descriptor: file.descriptor) else { return }
+        try FailureStage.opening.attempt(file.path) { () throws(SystemFailure) in
+            try RangeFlush.flush(descriptor: file.descriptor, offset: 0, byteCount: byteCount)
+        }
+    }
+
+    /// Sharing is ended first, where it can be: nothing is mapped yet, so nobody stores.
     private static func finalExtents(_ file: OpenFile, _ byteCount: UInt64) throws(StoreError) -> ExtentMap {
-        let extents = try measure(file, byteCount)
+        var extents = try measure(file, byteCount)
+        if !Sharing.extents(of: extents).isEmpty {
+            let report = try FailureStage.opening.attempt(file.path) { () throws(SystemFailure) in
+                try Sharing.end(on: file, byteCount: byteCount, directory: file)
+            }
+            if report.isBroken { extents = try measure(file, byteCount) }
+        }
         if let reason = extents.disqualifier {
             let remedy = "; a full copy (cp --reflink=never --sparse=never) of the directory can be opened"
             throw .open(.extentsChanged(path: file.path, reason: reason + remedy))
@@ -93,5 +110,7 @@ extension SealedSegment {
     }
 
     /// What the keeper of the leases needs to know.
-    var leased: LeasedFile { LeasedFile(file: file, extents: extents) }
+    func leased(in directory: OpenFile) -> LeasedFile {
+        LeasedFile(file: file, path: segment.path, extents: extents, home: directory)
+    }
 }

@@ -74,10 +74,15 @@ internal import Glibc
         let ground = LeaseGround(
             store.sealed[0].file, fileSystem: store.fileSystem, isDirect: persistence.mapSync,
             options: options)
-        let keeper = LeaseKeeper(health: health, ground: ground, repair: nil)
+        let directory = store.directory
+        let keeper = LeaseKeeper(health: health, ground: ground) { (leased) throws(StoreError) in
+            try Sharing.repair(leased, directory: directory)
+        }
         do throws(StoreError) {
             for sealed in store.sealed {
-                keeper.adopt(sealed.leased) { mapping.acceptsFirstStore(at: sealed.segment.baseOffset) }
+                keeper.adopt(sealed.leased(in: store.directory)) {
+                    mapping.acceptsFirstStore(at: sealed.segment.baseOffset)
+                }
             }
             // Measured once before the lease was had; since then nothing can happen unnoticed.
             try keeper.verify()
@@ -127,6 +132,9 @@ internal import Glibc
 
     /// What keeps others from changing the block map.
     package var lease: LeaseReport { keeper.report }
+
+    /// How often somebody has opened a segment, and how long stores have stood still for them.
+    package var visits: (count: UInt64, nanoseconds: UInt64) { keeper.visits }
 
     /// Paths of the segments whose blocks were moved while no store had them open. Their contents are unharmed.
     package var movedSegments: [String] {
@@ -205,11 +213,29 @@ internal import Glibc
     }
 
     private func adopt(_ sealed: SealedSegment) throws(StoreError) {
-        keeper.adopt(sealed.leased) { [mapping] in
+        guard let directory = files.withLock({ $0?.directory }) else { throw .transaction(.closed) }
+        keeper.adopt(sealed.leased(in: directory)) { [mapping] in
             mapping.acceptsFirstStore(at: sealed.segment.baseOffset)
         }
         files.withLock { $0?.sealed.append(sealed) }
-        try keeper.verify()
+        // A clone that is just being taken is no reason to refuse a segment that is there.
+        try keeper.verify(toleratesShares: true)
+    }
+
+    /// Removes the last segment, which nothing names any more. Not beside ``grow(byteCount:)``.
+    package func removeLast() throws(StoreError) {
+        guard let (directory, last) = files.withLock({ Self.takeLast(&$0) }) else { return }
+        keeper.dismiss(last.file)
+        mapping.unmap(at: last.segment.baseOffset, byteCount: last.segment.byteCount)
+        try FailureStage.running.attempt(last.segment.path) { () throws(SystemFailure) in
+            guard unsafe unlink(last.segment.path) == 0 else { throw SystemFailure("unlink") }
+            try directory.synchronize()
+        }
+    }
+
+    private static func takeLast(_ files: inout Files?) -> (OpenFile, SealedSegment)? {
+        guard let directory = files?.directory, files?.sealed.count ?? 0 > 1 else { return nil }
+        return files?.sealed.popLast().map { (directory, $0) }
     }
 
     // MARK: Closing

@@ -19,13 +19,16 @@ extension SegmentDirectory {
     ///   - logBytes: Rounded up to whole pages.
     ///   - initialize: Writes the superblocks through the descriptor. It must write within the reserved bytes,
     ///     and need not sync.
+    ///   - complete: Does the rest, to the store that it finds at the path it is given; closes it again.
     package static func create(
         path: String, identifier: (UInt64, UInt64), byteCount: UInt64, logBytes: UInt64,
-        initialize: (Int32, SegmentLayout) throws(StoreError) -> Void
+        initialize: (Int32, SegmentLayout) throws(StoreError) -> Void,
+        complete: (String) throws(StoreError) -> Void = { (_) throws(StoreError) in }
     ) throws(StoreError) {
         let creation = try StoreCreation(path: path, byteCount: byteCount, logBytes: logBytes)
         try creation.run(
-            identifier: StoreIdentifier(low: identifier.0, high: identifier.1), initialize: initialize)
+            identifier: StoreIdentifier(low: identifier.0, high: identifier.1), initialize: initialize,
+            complete: complete)
     }
 }
 
@@ -61,7 +64,8 @@ struct StoreCreation {
     }
 
     func run(
-        identifier: StoreIdentifier, initialize: PreallocationManager.Initializer
+        identifier: StoreIdentifier, initialize: PreallocationManager.Initializer,
+        complete: (String) throws(StoreError) -> Void
     ) throws(StoreError) {
         try requireFree()
         let parent = try open(directory: Self.parent(of: path))
@@ -69,6 +73,7 @@ struct StoreCreation {
         let building = try makeDirectory()
         do {
             try fill(building, identifier, initialize)
+            try complete(building.path)
             try publish(building, in: parent)
         } catch {
             Self.remove(building)

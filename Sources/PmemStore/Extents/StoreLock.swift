@@ -36,6 +36,17 @@ final class StoreLock: Sendable {
         _ = unsafe cpm_lock_description(file.descriptor, &lock)
     }
 
+    /// Whether the store in a directory is open, and by which process, without touching the lock.
+    static func holder(in directory: String) -> (isInUse: Bool, pid: Int32?) {
+        let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
+        guard let file = try? OpenFile(directory + "/" + fileName, flags: flags) else { return (false, nil) }
+        var lock = byteLock(0)
+        guard unsafe cpm_lock_holder(file.descriptor, &lock) == 0, lock.l_type != Int16(F_UNLCK) else {
+            return (false, nil)
+        }
+        return (true, owner(file))
+    }
+
     private static func open(_ path: String) throws(StoreError) -> OpenFile {
         do {
             return try OpenFile(path, flags: O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode: 0o600)

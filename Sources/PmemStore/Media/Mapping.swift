@@ -69,14 +69,15 @@ internal import Glibc
         return true
     }
 
-    /// Maps the first `byteCount` bytes of a file at `offset` of the range.
+    /// Maps `byteCount` bytes of a file, from `start` on, at `offset` of the range.
     package func map(
-        descriptor: Int32, at offset: UInt64, byteCount: UInt64, sync: Bool
+        descriptor: Int32, at offset: UInt64, byteCount: UInt64, sync: Bool, from start: UInt64 = 0
     ) throws(SystemFailure) {
         let address = unsafe place(offset, byteCount)
         let kind = sync ? CPM_MAP_SHARED_VALIDATE | CPM_MAP_SYNC : MAP_SHARED
         let result = unsafe mmap(
-            address, Int(byteCount), PROT_READ | PROT_WRITE, kind | MAP_FIXED, descriptor, 0)
+            address, Int(byteCount), PROT_READ | PROT_WRITE, kind | MAP_FIXED, descriptor,
+            off_t(start))
         guard unsafe result == address else {
             let failure = SystemFailure("mmap")
             unmap(at: offset, byteCount: byteCount)

@@ -17,6 +17,12 @@ package final class OpenFile: Sendable {
         self.path = path
     }
 
+    /// Takes over a descriptor that was opened otherwise.
+    init(adopting descriptor: Int32, path: String) {
+        self.descriptor = descriptor
+        self.path = path
+    }
+
     deinit { Glibc.close(descriptor) }
 
     /// Size, identity and kind.

@@ -60,6 +60,13 @@ package struct ChunkTable: Sendable {
         isWritten += [Bool](repeating: false, count: segment.blockCount)
     }
 
+    /// Forgets the last segment, whose chunks are all free.
+    package mutating func removeLast() {
+        guard let last = segments.popLast() else { return }
+        copies.removeLast(last.blockCount)
+        isWritten.removeLast(last.blockCount)
+    }
+
     /// Takes over the bits of a superblock.
     package mutating func setCopyBits(_ bits: UnsafeRawBufferPointer, blockCount: Int) {
         for block in 0..<min(blockCount, copies.count) {

@@ -49,6 +49,27 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         reserveChunks = max(2, chunkCount / 64)
     }
 
+    /// Takes the chunks from `first` on out of use. False: one of them holds something, or the newest durable
+    /// checkpoint says so.
+    package mutating func removeTail(from first: Int) -> Bool {
+        for index in first..<chunkCount {
+            for kind in unsafe [map[index].pointee.kind, map.saved(index).pointee.savedKind]
+            where kind != Chunk.free && kind != Chunk.reserved {
+                return false
+            }
+        }
+        let free = (first..<chunkCount).count { unsafe map[$0].pointee.kind == Chunk.free }
+        let before = (freeChunks, chunkCount, reserveChunks)
+        (freeChunks, chunkCount, reserveChunks) = (freeChunks - free, first, max(2, first / 64))
+        // A store that is low on space would grow again at once.
+        if isLow {
+            (freeChunks, chunkCount, reserveChunks) = before
+            return false
+        }
+        freeHint = min(freeHint, first)
+        return true
+    }
+
     /// Restores a chunk as the last checkpoint described it.
     package mutating func restore(_ index: Int, descriptor: UInt64) throws(StoreError) {
         let kind = UInt8(truncatingIfNeeded: descriptor)

@@ -207,6 +207,32 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
         }
     }
 
+    /// Gives segments at the store's end back that hold nothing. Returns how many.
+    package func shrink() throws(StoreError) -> Int {
+        guard let growth else { return 0 }
+        return try growing.withLock { _ throws(StoreError) in
+            var count = 0
+            while let offset = try removeLastSegment() {
+                verified.setStoreBytes(offset)
+                try growth.removeLast()
+                count += 1
+            }
+            return count
+        }
+    }
+
+    /// Where the segment began that is out of use from here on, durably.
+    private func removeLastSegment() throws(StoreError) -> UInt64? {
+        try work.withLock { isOver throws(StoreError) in
+            if isOver { throw .transaction(.closed) }
+            // The first checkpoint frees what it can, the second no longer counts the segment.
+            _ = try checkpointWithinWork(isClosing: false)
+            guard let last = try checkpointer.removeLastSegment() else { return nil }
+            _ = try checkpointWithinWork(isClosing: false)
+            return UInt64(last.firstChunk) << Space.chunkShift
+        }
+    }
+
     private func adopt(_ segment: GrownSegment) {
         gate.enterForMaintenance()
         defer { gate.leave() }
@@ -240,6 +266,9 @@ package struct GrownSegment: Sendable {
 package protocol StoreGrowth: Sendable {
     /// Builds, seals and maps a segment behind the last.
     func grow(byteCount: UInt64) throws(StoreError) -> GrownSegment
+
+    /// Removes the last segment, which nothing names any more.
+    func removeLast() throws(StoreError)
 
     /// Does for a chunk what makes accesses to it cheap and takes too long to be waited for.
     func prepare(chunk: Int)

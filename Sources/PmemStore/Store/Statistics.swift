@@ -14,6 +14,10 @@ public struct Statistics: Sendable, Equatable {
     public let logBytes: UInt64
     /// Number of segment files.
     public let segments: Int
+    /// How often somebody else has opened a segment file.
+    public let visits: UInt64
+    /// How long stores have stood still for them, in nanoseconds.
+    public let stoppedNanoseconds: UInt64
 }
 
 /// What passed through the door to the medium.

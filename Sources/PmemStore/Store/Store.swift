@@ -208,6 +208,18 @@ public final class Store: Sendable {
         if let reason = engine.poisonReason() { throw .commit(.poisoned(reason: reason)) }
     }
 
+    /// Gives whole segment files at the store's end that hold nothing back to the file system. Two checkpoints each.
+    ///
+    /// What is in use is not moved, so how much comes back is a matter of luck. Readers and writers go on meanwhile.
+    ///
+    /// - Returns: the number of files.
+    @discardableResult
+    public func shrink() throws(StoreError) -> Int {
+        if engine.gate.isMine { throw .transaction(.nestedWrite) }
+        if isClosed.load(ordering: .acquiring) { throw .transaction(.closed) }
+        return try engine.shrink()
+    }
+
     /// Ends the store's use: a last checkpoint, then the files are let go. Twice is harmless.
     ///
     /// Waits for the writer at work, and up to one second for readers. A last checkpoint that fails is not reported:
@@ -281,7 +293,8 @@ public final class Store: Sendable {
         return Statistics(
             commits: engine.readers.newestCommit, commitMedium: MediumStatistics(writer),
             checkpointMedium: MediumStatistics(checkpointer), fileBytes: directory.byteCount,
-            freeBytes: space.freeBytes, logBytes: space.logBytes, segments: directory.segments.count)
+            freeBytes: space.freeBytes, logBytes: space.logBytes, segments: directory.segments.count,
+            visits: directory.visits.count, stoppedNanoseconds: directory.visits.nanoseconds)
     }
 }
 
@@ -312,6 +325,8 @@ private struct DirectoryGrowth: StoreGrowth {
             reservedBytes: Int(segment.reservedBytes),
             tableOffset: segment.baseOffset + segment.chunkTableOffset)
     }
+
+    func removeLast() throws(StoreError) { try directory.removeLast() }
 
     func prepare(chunk: Int) { directory.gatherHugePage(UInt64(chunk) << Space.chunkShift) }
 }

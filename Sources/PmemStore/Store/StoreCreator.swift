@@ -16,22 +16,23 @@ struct StoreCreator {
         }
         try SegmentDirectory.checkMedium(at: path, options: options)
         do throws(StoreError) {
-            try create()
+            try create { (_) throws(StoreError) in }
         } catch .open(.exists(let existing)) {
             // Somebody else was faster.
             if options.creation == .always { throw .open(.exists(path: existing)) }
         }
     }
 
-    private func create() throws(StoreError) {
+    /// Creates the store; nobody sees it before `complete` has done the rest at the path that it is given.
+    func create(completing complete: (String) throws(StoreError) -> Void) throws(StoreError) {
         let identifier = (Self.random(), Self.random())
         let bytes = options.initialBytes
         let size = min(bytes, options.quotaBytes ?? bytes)
         try SegmentDirectory.create(
-            path: path, identifier: identifier, byteCount: size, logBytes: options.logBytes
-        ) { (descriptor, layout) throws(StoreError) in
-            try Self.writeSuperblock(descriptor, layout, identifier, path)
-        }
+            path: path, identifier: identifier, byteCount: size, logBytes: options.logBytes,
+            initialize: { (descriptor, layout) throws(StoreError) in
+                try Self.writeSuperblock(descriptor, layout, identifier, path)
+            }, complete: complete)
     }
 
     /// The first superblock: an empty store, generation 1.

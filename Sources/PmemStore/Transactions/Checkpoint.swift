@@ -13,6 +13,8 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
     private var table: ChunkTable
     /// Segments that the table does not know yet. Changes under the write gate.
     private var grown: [ChunkTableSegment] = []
+    /// The table has lost a segment that the superblock still counts.
+    private var isShrunk = false
     private var ledger: SpaceLedger<M>
     /// The newest durable superblock.
     package private(set) var superblock: cpm_superblock
@@ -77,6 +79,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         try medium.drain()  // CHECKPOINT DURABLE HERE
         medium.note(.checkpointed(commit: cut.pin.commit))
         superblock = next
+        isShrunk = false
         // 6. The log before the cut is free, and what the cut's commits replaced can be used again.
         finish(cut)
         try releaseSpace(upTo: cut.pin.commit)
@@ -93,7 +96,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         if let reason = writer.poisonReason { throw .commit(.poisoned(reason: reason)) }
         let isSame =
             writer.commit == superblock.commit && ledger.pending.count == 0 && writer.deltas.count == 0
-        if isSame && (!isClosing || isClean) { return nil }
+        if isSame && !isShrunk && (!isClosing || isClean) { return nil }
         let pin = readers.pinForCheckpoint()
         pinCount += 1
         let deltas = writer.deltas
@@ -179,6 +182,19 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
 
     /// The store grows while a checkpoint runs, and the checkpoint may have taken slots in what was added.
     package func add(_ segment: ChunkTableSegment) { grown.append(segment) }
+
+    /// Takes the last segment out of use, when it holds nothing; the next checkpoint no longer counts it. nil: it holds
+    /// something, or it is the first. Not while a checkpoint runs.
+    package func removeLastSegment() throws(StoreError) -> ChunkTableSegment? {
+        gate.enterForMaintenance()
+        defer { gate.leave() }
+        if let reason = writer.poisonReason { throw .commit(.poisoned(reason: reason)) }
+        guard grown.isEmpty, table.segments.count > 1, let last = table.segments.last else { return nil }
+        guard writer.heap.removeTail(from: last.firstChunk) else { return nil }
+        table.removeLast()
+        isShrunk = true
+        return last
+    }
 
     private func adoptGrownSegments() {
         gate.enterForMaintenance()

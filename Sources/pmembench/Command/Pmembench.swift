@@ -13,7 +13,7 @@ struct Pmembench: ParsableCommand {
             """,
         subcommands: [
             RunCommand.self, CompareCommand.self, LoadCommand.self, ReportCommand.self,
-            LeaveKilledCommand.self,
+            LeaseCommand.self, LeaveKilledCommand.self,
         ])
 
     static func main() {

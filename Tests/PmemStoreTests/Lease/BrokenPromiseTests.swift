@@ -72,7 +72,7 @@ struct BrokenPromiseTests {
 
     @Test(
         "Punched holes are found by a look, and what is intact stays readable",
-        arguments: [LeaseFixture.Ground.ext4, .xfs])
+        arguments: LeaseFixture.Ground.withBlocks)
     func punched(ground: LeaseFixture.Ground) throws {
         let fixture = try LeaseFixture(ground)
         try fixture.store.close()

@@ -9,6 +9,10 @@ final class LeaseFixture {
     enum Ground: String, CaseIterable, Sendable {
         case ext4, xfs, tmpfs
 
+        /// In the guest, what it has.
+        static let allCases = Guest.isHere ? [ext4, xfs, tmpfs].filter(\.isAvailable) : [ext4, xfs, tmpfs]
+        static let withBlocks = allCases.filter { $0 != .tmpfs }
+
         var kind: LoopMount.Kind? { LoopMount.Kind(rawValue: rawValue) }
         var isAvailable: Bool { kind.map(LoopMount.isAvailable) ?? true }
     }

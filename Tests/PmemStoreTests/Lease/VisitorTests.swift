@@ -68,7 +68,7 @@ struct VisitorTests {
 
     @Test("Who is there before the store makes it say so; with a demand, it is refused")
     func before() throws {
-        let fixture = try LeaseFixture(.ext4)
+        let fixture = try LeaseFixture(LeaseFixture.Ground.allCases[0])
         try fixture.store.close()
         let visitor = Visitor(fixture.segment)
         #expect(fixture.wait { visitor.isIn })

@@ -6,11 +6,14 @@ internal import Glibc
 final class LoopMount: Sendable {
     enum Kind: String, Sendable {
         case ext4, xfs, btrfs
+        /// XFS that shares blocks but cannot tell who does.
+        case xfsWithoutOwners
 
         var makeCommand: String {
             switch self {
             case .ext4: "mkfs.ext4 -q -F"
-            case .xfs: "mkfs.xfs -q -m reflink=1"
+            case .xfs: "mkfs.xfs -q -m reflink=1,rmapbt=1"
+            case .xfsWithoutOwners: "mkfs.xfs -q -m reflink=1,rmapbt=0"
             case .btrfs: "mkfs.btrfs -q"
             }
         }
@@ -19,25 +22,31 @@ final class LoopMount: Sendable {
         var byteCount: UInt64 {
             switch self {
             case .ext4: 24 << 20
-            case .xfs: 320 << 20
+            case .xfs, .xfsWithoutOwners: 320 << 20
             case .btrfs: 160 << 20
             }
         }
     }
 
-    /// Whether this machine and this user can mount such a file system.
+    /// Whether this machine and this user can mount such a file system. The guest has one, on its NVDIMM.
     static func isAvailable(_ kind: Kind) -> Bool {
+        if let guest = Guest.fileSystem { return guest.hasPrefix(kind.rawValue) }
         guard getuid() == 0, unsafe access("/dev/loop-control", R_OK) == 0 else { return false }
-        return Shell.run("command -v mkfs.\(kind.rawValue)")
+        return Shell.run("command -v \(kind.makeCommand.prefix { $0 != " " })")
     }
 
-    static let requirement = "needs root, loop devices and mkfs"
+    static let requirement =
+        Guest.isHere ? "the guest has another file system" : "needs root, loop devices and mkfs"
 
     private let scratch: ScratchDirectory
     let path: String
 
     init?(_ kind: Kind) {
         scratch = ScratchDirectory(.ordinaryFileSystem)
+        if Guest.isHere {
+            path = scratch.path
+            return
+        }
         path = scratch.path + "/mounted"
         let image = scratch.path + "/image"
         let make = "truncate -s \(kind.byteCount) '\(image)' && \(kind.makeCommand) '\(image)'"
@@ -46,7 +55,7 @@ final class LoopMount: Sendable {
         }
     }
 
-    deinit { Shell.run("umount '\(path)'") }
+    deinit { if path != scratch.path { Shell.run("umount '\(path)'") } }
 
     var store: String { path + "/store" }
 }

@@ -1,0 +1,15 @@
+import Foundation
+
+/// Numbers as people read them.
+enum Text {
+    static func bytes(_ count: UInt64) -> String {
+        if count >= 10 << 30 { return "\(count >> 30) GiB" }
+        return count >= 1 << 20 ? "\(count >> 20) MiB" : "\(count) bytes"
+    }
+
+    static func decimal(_ number: Double) -> String { String(format: "%.2f", number) }
+
+    static func count(_ number: Int, _ noun: String) -> String {
+        "\(number) \(noun)\(number == 1 ? "" : "s")"
+    }
+}

@@ -1,0 +1,69 @@
+import Testing
+
+@testable internal import PmemStore
+
+@Suite("Store: shrinking")
+struct ShrinkTests {
+    private static let large = [UInt8](repeating: 5, count: 300_000)
+
+    private func fill(_ store: Store) throws {
+        for number in 0..<120 {
+            try store.write { tx in try tx.put(Self.large, forKey: "large \(number)") }
+        }
+    }
+
+    @Test("Free segments at the end go back, and the store grows again", arguments: Place.allCases)
+    func shrinks(place: Place) throws {
+        let fixture = try StoreFixture(place)
+        try fixture.store.write { tx in try tx.put("kept", forKey: "small") }
+        let before = fixture.store.statistics
+        try fill(fixture.store)
+        let full = fixture.store.statistics
+        #expect(full.segments > before.segments)
+        try fixture.store.write { tx in
+            for number in 0..<120 { try tx.delete("large \(number)") }
+        }
+        let count = try fixture.store.shrink()
+        #expect(count > 0)
+        #expect(fixture.store.statistics.segments == full.segments - count)
+        #expect(fixture.store.statistics.fileBytes < full.fileBytes)
+        let files = contents(of: fixture.scratch.store).keys.filter { $0.hasSuffix(".pmem") }
+        #expect(files.count == full.segments - count)
+        try fill(fixture.store)
+        try fixture.reopenAsIfKilled()
+        #expect(try fixture.store.read { tx in try tx.get("small") } == Array("kept".utf8))
+        #expect(try fixture.store.read { tx in try tx.get("large 119") } == Self.large)
+        try fixture.store.verifyExtents()
+    }
+
+    @Test("What a snapshot can see stays")
+    func snapshot() throws {
+        let fixture = try StoreFixture()
+        try fill(fixture.store)
+        do {
+            let snapshot = try fixture.store.snapshot()
+            try fixture.store.write { tx in
+                for number in 0..<120 { try tx.delete("large \(number)") }
+            }
+            try fixture.store.shrink()
+            for number in 0..<120 {
+                #expect(try snapshot.read { tx in try tx.get("large \(number)") } == Self.large)
+            }
+        }
+        #expect(try fixture.store.shrink() > 0)
+    }
+
+    @Test("A store killed behind a shrink opens as it was")
+    func killed() throws {
+        let fixture = try StoreFixture()
+        try fill(fixture.store)
+        try fixture.store.write { tx in
+            for number in 0..<119 { try tx.delete("large \(number)") }
+        }
+        try fixture.store.shrink()
+        let segments = fixture.store.statistics.segments
+        try fixture.reopenAsIfKilled()
+        #expect(fixture.store.statistics.segments == segments)
+        #expect(try fixture.store.read { tx in try tx.get("large 119") } == Self.large)
+    }
+}
