@@ -27,6 +27,13 @@
     @inline(__always)
     package mutating func truncate(to newCount: Int) { count = newCount }
 
+    /// Takes the last word out. Only where there is one.
+    @inline(__always)
+    package mutating func removeLast() -> UInt64 {
+        count &-= 1
+        return unsafe start[count]
+    }
+
     /// Takes the last occurrence of a word out. O(count).
     package mutating func remove(_ word: UInt64) {
         guard let index = (0..<count).last(where: { unsafe start[$0] == word }) else { return }

@@ -174,7 +174,7 @@ extension Writer {
         trees.forget()
         medium.note(.acknowledged(commit: number))
         readers.publish(commit: number, root: catalog.root)
-        reclaimer.reclaim(into: &trees.pool)
+        reclaimer.reclaim(into: &trees.pool, dead: number)
     }
 
     /// Nodes that the transaction replaced leave the tree; their places on the medium become free with the next

@@ -4,68 +4,89 @@ internal import Glibc
 /// Frees DRAM nodes that no published root and no pinned commit reaches.
 ///
 /// A node born at b and replaced at d is visible to the commits b ..< d; it is freed as soon as none of them is
-/// pinned. One old reader therefore holds back only what it can see. Belongs to the holder of the write gate.
+/// pinned. One old reader, or a checkpoint, therefore holds back only what it can see. Belongs to the holder of the
+/// write gate.
 package struct NodeReclaimer: ~Copyable {
     private let readers: ReaderTable
-    private var retired = WordList(capacity: 4096)
+    /// Nodes that the commit under way has replaced.
+    private var retired = WordList()
+    /// Nodes that a pinned commit can perhaps see.
+    private var waiting = WordList(capacity: 4096)
     /// Nodes that a pinned commit can see, by that commit.
     private var blocked: [UInt64: [UInt64]] = [:]
-    private var threshold = NodeReclaimer.batch
 
-    /// Nodes that wait before the pinned commits are looked up.
+    /// Nodes that wait before all pinned commits are looked up.
     private static let batch = 512
+    /// Nodes freed by one commit once nothing is pinned any more: what a checkpoint held back is not one commit's burden.
+    private static let step = 32
 
     package init(readers: ReaderTable) {
         self.readers = readers
     }
 
-    deinit { retired.deallocate() }
+    deinit {
+        retired.deallocate()
+        waiting.deallocate()
+    }
 
     /// The node is not part of commit `dead` and of what follows.
     @inline(__always)
     package mutating func retire(_ node: NodePointer, dead: UInt64) {
         unsafe node.header.pointee.reserved1 = dead
-        retired.append(NodeReference(node).raw)
+        retired.append(NodePool.word(node))
     }
 
-    /// Frees what can be freed. After every commit; O(1) while nothing is pinned.
+    /// Frees what can be freed, after commit `dead` was published. O(nodes that it replaced).
     @inline(__always)
-    package mutating func reclaim(into pool: inout NodePool) {
-        if readers.isUnpinned, blocked.isEmpty {
-            for index in 0..<retired.count { pool.release(Self.node(retired[index])) }
-            retired.truncate(to: 0)
-        } else if retired.count >= threshold {
-            reclaimAroundReaders(&pool)
+    package mutating func reclaim(into pool: inout NodePool, dead: UInt64) {
+        let pin = readers.newestPin(before: dead)
+        if waiting.count > 0 || !blocked.isEmpty { reclaimWaiting(&pool, isPinned: pin != 0) }
+        let nodes = retired
+        for index in 0..<nodes.count {
+            let word = nodes[index]
+            if unsafe NodePool.node(word).header.pointee.born > pin {
+                pool.release(word)
+            } else {
+                waiting.append(word)
+            }
         }
+        retired.truncate(to: 0)
     }
-
-    /// Nodes that wait for a reader.
-    package var blockedCount: Int { blocked.values.reduce(0) { $0 + $1.count } }
 
     @inline(never)
+    private mutating func reclaimWaiting(_ pool: inout NodePool, isPinned: Bool) {
+        if isPinned {
+            if waiting.count >= Self.batch { reclaimAroundReaders(&pool) }
+            return
+        }
+        if waiting.count == 0, let pin = blocked.keys.first, let nodes = blocked.removeValue(forKey: pin) {
+            for word in nodes { waiting.append(word) }
+        }
+        let left = max(waiting.count - Self.step, 0)
+        for index in left..<waiting.count { pool.release(waiting[index]) }
+        waiting.truncate(to: left)
+    }
+
     private mutating func reclaimAroundReaders(_ pool: inout NodePool) {
         let pins = readers.pinnedCommits()
-        for index in 0..<retired.count { freeOrBlock(retired[index], pins, &pool) }
-        retired.truncate(to: 0)
+        let nodes = waiting
+        waiting = WordList(capacity: 4096)
+        for index in 0..<nodes.count { freeOrBlock(nodes[index], pins, &pool) }
+        nodes.deallocate()
         for pin in blocked.keys where !pins.contains(pin) {
             guard let nodes = blocked.removeValue(forKey: pin) else { continue }
-            for node in nodes { freeOrBlock(node, pins, &pool) }
+            for word in nodes { freeOrBlock(word, pins, &pool) }
         }
     }
 
     private mutating func freeOrBlock(_ word: UInt64, _ pins: [UInt64], _ pool: inout NodePool) {
-        let node = Self.node(word)
+        let node = NodePool.node(word)
         let born = unsafe node.header.pointee.born
         let dead = unsafe node.header.pointee.reserved1
         if let pin = pins.last(where: { $0 < dead }), pin >= born {
             blocked[pin, default: []].append(word)
         } else {
-            pool.release(node)
+            pool.release(word)
         }
-    }
-
-    @inline(__always)
-    private static func node(_ word: UInt64) -> NodePointer {
-        NodePointer(resident: NodeReference(raw: word))
     }
 }

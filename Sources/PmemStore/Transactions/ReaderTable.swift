@@ -114,13 +114,17 @@ internal import Glibc
         }
     }
 
-    /// True when nothing is pinned. A slot that is being claimed counts as pinned, or its reader will see the newest
-    /// commit.
+    /// The newest pinned commit before commit `dead`, which the caller has just published; 0 when there is none. A slot
+    /// that is being claimed counts as pinned, or its reader will see `dead`.
     @inline(__always)
-    package var isUnpinned: Bool {
+    package func newestPin(before dead: UInt64) -> UInt64 {
         let used = unsafe Int(cpm_load8_ordered(published + 128))
-        for slot in 0..<used where unsafe cpm_load8_ordered(slots + slot * 64) != 0 { return false }
-        return true
+        var newest: UInt64 = 0
+        for slot in 0..<used {
+            let commit = unsafe cpm_load8_ordered(slots + slot * 64) >> 1
+            if commit < dead && commit > newest { newest = commit }
+        }
+        return newest
     }
 
     /// Readers that are open now.

@@ -107,7 +107,7 @@ internal import Glibc
     mutating func approach(_ key: KeyBytes, table: UInt32) throws(StoreError) {
         try applyDeferred()
         try select(table)
-        try unsafe space.approach(key, root: tree.reference, path: &trees.path)
+        try unsafe trees.approach(key, in: tree)
     }
 
     /// Puts a value that `body` builds in place, `byteCount` bytes at most; it returns how many it has built.

@@ -4,9 +4,9 @@ internal import Glibc
 /// DRAM for tree nodes: blocks of 1 KiB out of huge pages, larger ones from the system.
 ///
 /// Belongs to whoever holds the write gate. A freed block is the next one given out, so that a steady stream of
-/// commits works in the same few cache lines.
+/// commits works in the same few cache lines. Freeing does not touch the block, which may be cold.
 @safe package struct NodePool: ~Copyable {
-    private var free: UnsafeMutableRawPointer?
+    private var free = WordList(capacity: 4096)
     private var arenas: [UnsafeMutableRawPointer] = unsafe []
     private var bump: UnsafeMutableRawPointer?
     private var bumpLeft = 0
@@ -18,6 +18,7 @@ internal import Glibc
     package init() {}
 
     deinit {
+        free.deallocate()
         for index in unsafe 0..<arenas.count { unsafe munmap(arenas[index], Self.arenaBytes) }
     }
 
@@ -26,11 +27,8 @@ internal import Glibc
     package mutating func allocate(_ byteCount: Int) -> NodePointer {
         if byteCount == NodeLayout.byteCount {
             blocksInUse &+= 1
-            if let block = unsafe free {
-                unsafe free = unsafe block.load(as: UnsafeMutableRawPointer?.self)
-                return unsafe NodePointer(block)
-            }
-            return allocateFresh()
+            return free.count > 0
+                ? NodePointer(resident: NodeReference(raw: free.removeLast())) : allocateFresh()
         }
         var block: UnsafeMutableRawPointer?
         let code = unsafe posix_memalign(&block, 64, byteCount)
@@ -38,15 +36,32 @@ internal import Glibc
         return unsafe NodePointer(block)
     }
 
+    /// A node's address and, in bit 1, whether it is larger than a block.
+    @inline(__always)
+    package static func word(_ node: NodePointer) -> UInt64 {
+        NodeReference(node).raw | (node.byteCount == NodeLayout.byteCount ? 0 : largeBit)
+    }
+
+    /// The node of a word.
+    @inline(__always)
+    package static func node(_ word: UInt64) -> NodePointer {
+        NodePointer(resident: NodeReference(raw: word & ~largeBit))
+    }
+
+    private static var largeBit: UInt64 { 2 }
+
     /// Takes a block back.
     @inline(__always)
-    package mutating func release(_ node: NodePointer) {
-        if node.byteCount == NodeLayout.byteCount {
+    package mutating func release(_ node: NodePointer) { release(Self.word(node)) }
+
+    /// Takes the block of a word back.
+    @inline(__always)
+    package mutating func release(_ word: UInt64) {
+        if word & Self.largeBit == 0 {
             blocksInUse &-= 1
-            unsafe node.address.storeBytes(of: free, as: UnsafeMutableRawPointer?.self)
-            unsafe free = unsafe node.address
+            free.append(word)
         } else {
-            unsafe Glibc.free(node.address)
+            unsafe Glibc.free(Self.node(word).address)
         }
     }
 

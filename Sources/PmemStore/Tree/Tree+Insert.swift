@@ -2,6 +2,26 @@ internal import CPmem
 internal import Glibc
 
 extension TreeWriter {
+    /// As ``NodeSpace/approach(_:root:path:)``; a key behind all others finds its place where the last one went.
+    @inline(__always)
+    package mutating func approach(_ key: KeyBytes, in tree: TreeState) throws(StoreError) {
+        if path.isWhole, unsafe isBehindAll(key, in: tree) {
+            path.leafIndex = path.leaf.count
+            path.isTied = false
+            return
+        }
+        try unsafe space.approach(key, root: tree.reference, path: &path)
+        path.isWhole = true
+    }
+
+    /// True when the path leads to the last leaf of the tree, and the heads tell that the key goes behind its entries.
+    private func isBehindAll(_ key: KeyBytes, in tree: TreeState) -> Bool {
+        guard path.depth > 0, UInt64(path.steps[0].node) == tree.root, isRightmost() else { return false }
+        let leaf = path.leaf
+        guard mayChange(leaf), leaf.count > 0, unsafe leaf.comparePrefix(key) == 0 else { return false }
+        return unsafe keyHead(key, after: leaf.prefixBytes) > leaf.heads[leaf.count - 1]
+    }
+
     /// Puts a reference at the located entry in place of the one there, and returns that one.
     @inline(__always)
     package mutating func replace(_ reference: UInt64, tree: inout TreeState) throws(StoreError) -> UInt64 {
@@ -146,6 +166,7 @@ extension TreeWriter {
     private mutating func insertIntoParent(
         above level: Int, separator: [UInt8], child: NodePointer, tree: inout TreeState
     ) throws(StoreError) {
+        path.isWhole = false
         if level == 0 {
             growRoot(separator: separator, right: child, tree: &tree)
             return

@@ -189,6 +189,7 @@ extension NodeSpace {
         _ key: KeyBytes, root: NodeReference, path: inout Path
     ) throws(StoreError) -> NodePointer? {
         path.depth = 0
+        path.isWhole = false
         if root.isNone { return nil }
         var node = try self.node(root)
         while !node.isLeaf {

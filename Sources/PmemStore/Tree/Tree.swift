@@ -31,6 +31,8 @@ package struct Path {
     package var depth = 0
     /// Set by an approach: only a record tells whether the leaf's entry is the key.
     package var isTied = false
+    /// Set by a writer's approach: every step is as the tree has it now.
+    var isWhole = false
 
     package init() {}
 

@@ -28,7 +28,10 @@ package struct TreeWriter<M: Medium>: ~Copyable {
 
     /// From here on nothing that exists changes in place. At the begin of a transaction and of a savepoint.
     @inline(__always)
-    package mutating func protect() { stamp &+= 1 }
+    package mutating func protect() {
+        stamp &+= 1
+        path.isWhole = false
+    }
 
     /// Forgets the lists after a commit has taken over what they name.
     @inline(__always)

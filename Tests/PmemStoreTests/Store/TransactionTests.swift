@@ -25,6 +25,49 @@ struct TransactionTests {
         try #expect(fixture.store.read { tx in try tx.get("a") } == [UInt8](text: "1"))
     }
 
+    @Test(
+        "Ascending keys in one transaction, with a savepoint rolled back, a delete and another table in between"
+    )
+    func ascendingKeys() throws {
+        let fixture = try StoreFixture()
+        func key(_ number: Int) -> [UInt8] { [UInt8(number >> 8), UInt8(number & 255), 7] }
+        try fixture.store.write { tx in
+            let other = try tx.createTable("other")
+            for number in 0..<1000 { try tx.put("a", forKey: key(number)) }
+            #expect(throws: Deliberate()) {
+                try tx.savepoint { inner in
+                    for number in 1000..<1500 { try inner.put("b", forKey: key(number)) }
+                    throw Deliberate()
+                }
+            }
+            for number in 1000..<1200 { try tx.put("c", forKey: key(number)) }
+            try tx.delete(key(1199))
+            for number in 0..<300 { try tx.put("d", forKey: key(number), in: other) }
+            for number in 1200..<2000 { try tx.put("e", forKey: key(number)) }
+            try tx.put("f", forKey: key(500))
+            try tx.put("g", forKey: key(2000))
+        }
+        for _ in 0..<2 {
+            try fixture.store.read { tx in
+                #expect(try tx.count() == 2000)
+                #expect(try tx.get(key(1199)) == nil)
+                let wanted = [
+                    (0, "a"), (500, "f"), (999, "a"), (1000, "c"), (1198, "c"), (1200, "e"), (2000, "g"),
+                ]
+                for (number, value) in wanted { #expect(try tx.get(key(number)) == [UInt8](text: value)) }
+                #expect(try tx.count(in: tx.table(named: "other")) == 300)
+                var last: [UInt8] = []
+                try tx.forEach { key, _ in
+                    let bytes = unsafe key.withUnsafeBytes { unsafe [UInt8]($0) }
+                    #expect(last.lexicographicallyPrecedes(bytes))
+                    last = bytes
+                    return true
+                }
+            }
+            try fixture.reopenAsIfKilled()
+        }
+    }
+
     @Test("Savepoints nest; a rolled back one takes the inner ones with it")
     func savepoints() throws {
         let fixture = try StoreFixture()
