@@ -45,6 +45,7 @@ public final class Store: Sendable {
         _ path: String, options: StoreOptions = StoreOptions()
     ) throws(StoreError) -> Store {
         let begun = cpm_monotonic_nanoseconds()
+        let options = try options.completedByEnvironment()
         try options.validate()
         try StoreCreator(path: path, options: options).createIfNeeded()
         let directory = try SegmentDirectory.open(path: path, options: options)
