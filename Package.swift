@@ -53,7 +53,17 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
-            name: "PmemStoreTests", dependencies: ["PmemStore", "CPmem"], swiftSettings: settings),
+            name: "PmemStoreTests", dependencies: ["PmemStore", "CPmem", "StoreWorkloads"],
+            swiftSettings: settings),
+        // A process that tests start, disturb and kill. It needs no test library, so that it starts at once.
+        .executableTarget(
+            name: "faultprobe", dependencies: ["PmemStore", "StoreWorkloads", "CFaults"],
+            path: "Tests/FaultProbe", swiftSettings: settings),
+        .target(
+            name: "StoreWorkloads", dependencies: ["PmemStore"], path: "Tests/StoreWorkloads",
+            swiftSettings: settings),
+        // System calls and allocations that can be made to fail. Only faultprobe links it.
+        .target(name: "CFaults", path: "Tests/CFaults"),
         .testTarget(name: "PmembenchTests", dependencies: ["pmembench"], swiftSettings: settings),
     ] + engines.map { .systemLibrary(name: $0.module, providers: [.apt([$0.package])]) },
     swiftLanguageModes: [.v6]
