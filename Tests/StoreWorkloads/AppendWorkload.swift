@@ -13,9 +13,11 @@ public struct AppendWorkload: Sendable {
 
     /// Where the threads write their ledgers.
     public let ledgerDirectory: String
-    /// Which process of the history this is; lists of one generation are judged together.
+    /// Which process of the history this is.
     public let process: UInt64
+    /// Lists of one generation are judged together.
     public let generation: UInt64
+    /// Chooses what the threads do.
     public let seed: UInt64
 
     /// A workload that does nothing yet.
