@@ -164,7 +164,8 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
 
 void *mmap(void *address, size_t count, int protection, int flags, int file, off_t offset) {
     REAL(mmap);
-    if (fails(CALLS, "mmap")) return MAP_FAILED;
+    int isMemory = flags & MAP_ANONYMOUS && protection & PROT_WRITE;
+    if (fails(isMemory ? ALLOCATIONS : CALLS, "mmap")) return MAP_FAILED;
     void *result = real(address, count, protection, flags, file, offset);
     if (result != MAP_FAILED && !(flags & MAP_FIXED)) mapped += (int64_t)((count + 4095) & ~4095ul);
     return result;

@@ -19,6 +19,8 @@ public struct AppendWorkload: Sendable {
     public let generation: UInt64
     /// Chooses what the threads do.
     public let seed: UInt64
+    /// Called after each acknowledge, by the thread that got it.
+    public var afterCommit: @Sendable () -> Void = {}
 
     /// A workload that does nothing yet.
     public init(ledgerDirectory: String, process: UInt64, generation: UInt64, seed: UInt64) {
@@ -137,6 +139,7 @@ private struct Worker {
                 throw RolledBack()
             }
             ledger.write("c \(name) \(now())")
+            workload.afterCommit()
         } catch is RolledBack {
         } catch {
             preconditionFailure("a write failed: \(error)")

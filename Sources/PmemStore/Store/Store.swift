@@ -63,7 +63,9 @@ public final class Store: Sendable {
         self.path = path
         self.directory = directory
         counters = Counters()
-        let readers = ReaderTable()
+        let readers = try FailureStage.opening.attempt(path) { () throws(SystemFailure) in
+            try ReaderTable.claim()
+        }
         let recovery = unsafe Recovery(
             medium: directory.medium(counters: counters.writer), directory: directory, path: path)
         let recovered: Recovery<DirectMedium>.Result

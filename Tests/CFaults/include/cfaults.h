@@ -9,7 +9,7 @@
 // From now on the calls are counted, from 1, and the n-th fails with this error; with isLasting all later ones too.
 // n = 0: none fails.
 void cfaults_arm(uint64_t n, int code, int isLasting);
-// The same for allocations: malloc and its relatives return NULL.
+// The same for allocations: malloc and its relatives return NULL, mmap of plain memory fails.
 void cfaults_arm_allocations(uint64_t n, int isLasting);
 // Ends it and returns how many calls or allocations there were.
 uint64_t cfaults_disarm(void);

@@ -24,14 +24,16 @@ struct KillRounds {
     /// What is wrong after round number `round`; empty when nothing is.
     mutating func run(_ round: UInt64) throws -> [String] {
         var random = SeededGenerator(seed: seed &* 10_000 &+ round)
-        let microseconds = UInt64.random(in: 2000...40_000, using: &random)
+        // One in four by the clock alone: some of these die while they recover.
+        let deadline = random.once(in: 4) ? 0 : UInt64.random(in: 1...60, using: &random)
+        let microseconds = UInt64.random(in: 0...(deadline == 0 ? 40_000 : 3000), using: &random)
         let generation = round / Self.roundsPerGeneration
         let environment = lostFences.map { ["PMEMSTORE_POWER_CUT=\(random.next() >> 1),\($0)"] } ?? []
         let end = Probe.run(
             [
                 "append", scratch.store, ledgers.path, "\(round + 1)", "\(generation)",
                 "\(random.next() >> 1)",
-                "\(microseconds)",
+                "\(deadline)", "\(microseconds)",
             ], environment: environment)
         guard end.signal == 9 else { return ["the probe was not killed: \(end)"] }
         let store: Store
