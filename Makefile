@@ -25,10 +25,12 @@ comma := ,
 PMEMBENCH = .build/release/pmembench
 LINTED := Package.swift Sources Tests
 
-.PHONY: help build bench figures test lint unit-test thread-test format clean
+FUZZ_SECONDS ?= 30
+
+.PHONY: help build bench figures test lint unit-test thread-test fuzz coverage audit format clean
 
 help:
-	@echo "make bench | figures | test | build | lint | format | clean"
+	@echo "make bench | figures | test | build | lint | fuzz | coverage | audit | format | clean"
 
 build:
 	@scripts/check-swift
@@ -68,8 +70,23 @@ unit-test:
 thread-test:
 	swift test --sanitize thread --scratch-path .build-tsan --filter Concurrent
 
+# Inputs of libFuzzer's making, FUZZ_SECONDS for each target.
+fuzz:
+	@scripts/ensure-packages $(PACKAGES)
+	scripts/fuzz $(FUZZ_SECONDS) image operations
+
+# Which regions of the engine the tests run.
+coverage:
+	@scripts/ensure-packages $(TEST_PACKAGES)
+	scripts/coverage
+
+# The release build under valgrind: no unknown instruction, no store around the medium, none after the fence.
+audit:
+	@scripts/ensure-packages $(PACKAGES) valgrind
+	scripts/audit
+
 format:
 	swift format --in-place --recursive $(LINTED)
 
 clean:
-	rm -rf .build .build-tsan $(BENCH_OUT)
+	rm -rf .build .build-tsan .build-fuzz .build-coverage fuzz-out $(BENCH_OUT)

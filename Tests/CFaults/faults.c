@@ -1,6 +1,14 @@
 #define _GNU_SOURCE
 #include "cfaults.h"
 
+#include <dlfcn.h>
+
+static volatile uint64_t marks[2];
+
+void cfaults_mark(int which) { marks[which & 1] = 1; }
+uint64_t cfaults_mark_address(int which) { return (uint64_t)(uintptr_t)&marks[which & 1]; }
+uint64_t cfaults_fence_address(void) { return (uint64_t)(uintptr_t)dlsym(RTLD_DEFAULT, "pmem_drain"); }
+
 // A sanitizer has its own idea of these functions.
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
@@ -20,7 +28,6 @@ int64_t cfaults_allocations(void) { return 0; }
 #else
 
 #include <dirent.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>

@@ -15,6 +15,19 @@ enum Files {
         return names
     }
 
+    static func text(_ path: String) throws -> String {
+        let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { throw Broken(what: "cannot open \(path)") }
+        defer { close(file) }
+        var text: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = unsafe read(file, &buffer, buffer.count)
+            guard count > 0 else { return String(decoding: text, as: UTF8.self) }
+            text += buffer.prefix(count)
+        }
+    }
+
     static func copyDirectory(_ source: String, to target: String) throws {
         guard unsafe mkdir(target, 0o700) == 0 else { throw Broken(what: "cannot make \(target)") }
         for name in try names(source) { try copyFile(source + "/" + name, to: target + "/" + name) }

@@ -15,6 +15,18 @@ package struct Recovery<M: Medium> {
     let addressBytes: UInt64
     let path: String
 
+    package init(
+        medium: M, segments: [ChunkTableSegment], reservedBytes: [Int], storeBytes: UInt64,
+        addressBytes: UInt64, path: String
+    ) {
+        self.medium = medium
+        self.segments = segments
+        self.reservedBytes = reservedBytes
+        self.storeBytes = storeBytes
+        self.addressBytes = addressBytes
+        self.path = path
+    }
+
     /// What recovery hands to the engine.
     package struct Result {
         package let writer: WriterPlace<M>

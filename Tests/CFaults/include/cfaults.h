@@ -20,4 +20,9 @@ int64_t cfaults_mapped_bytes(void);
 // Allocations that were not freed yet.
 int64_t cfaults_allocations(void);
 
+// For tracers of stores: a store to one of two words that nothing else touches, and where they and pmem_drain are.
+void cfaults_mark(int which);
+uint64_t cfaults_mark_address(int which);
+uint64_t cfaults_fence_address(void);
+
 #endif
