@@ -65,12 +65,20 @@ struct SweepScenario {
         bytes(number) + [UInt8](repeating: UInt8(number & 0xff), count: count)
     }
 
+    private static let longKeys: UInt64 = 3
+
+    /// Neighbours share much, the others nothing: the inner nodes above them are larger than usual.
+    private static func longKey(_ number: UInt64) -> [UInt8] {
+        [UInt8](repeating: UInt8(200 + number % 5), count: 300) + bytes(number)
+    }
+
     /// One transaction with a value of `count` bytes.
     static func put(_ count: Int, in store: Store, _ acknowledged: inout UInt64) throws {
         let next = acknowledged + 1
         try store.write { tx in
             try tx.put(value(next, count), forKey: bytes(next))
             try tx.put(bytes(next), forKey: "newest")
+            for part in 0..<longKeys { try tx.put([], forKey: longKey(next * longKeys + part)) }
         }
         acknowledged = next
     }
@@ -84,7 +92,7 @@ struct SweepScenario {
                 else { throw Broken(what: "transaction \(number) of \(newest) is not whole") }
             }
             let count = try tx.count()
-            guard count == newest + (newest > 0 ? 1 : 0) else {
+            guard count == newest * (1 + longKeys) + (newest > 0 ? 1 : 0) else {
                 throw Broken(what: "\(count) pairs for \(newest)")
             }
             return newest

@@ -15,7 +15,7 @@ enum TraceProbe {
         let store = try Store.open(directory + "/store", options: options)
         var acknowledged: UInt64 = 0
         for count in [10, 1000, 50_000] { try SweepScenario.put(count, in: store, &acknowledged) }
-        let segment = try printPlaces()
+        let segment = unsafe try printPlaces()
         for number in 0..<200 {
             cfaults_mark(0)
             try SweepScenario.put(number * 7 % 900, in: store, &acknowledged)
