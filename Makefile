@@ -31,10 +31,14 @@ SCRATCH ?= .build
 PMEMBENCH = .build/release/pmembench
 LINTED := Package.swift Sources Tests
 
-.PHONY: help build bench figures instructions test test-dax lease-matrix lint unit-test thread-test format clean
+FUZZ_SECONDS ?= 30
+
+.PHONY: help build bench figures instructions test test-dax lease-matrix lint unit-test thread-test fuzz coverage audit \
+	format clean
 
 help:
-	@echo "make bench | figures | instructions | test | test-dax | lease-matrix | build | lint | format | clean"
+	@echo "make bench | figures | instructions | test | test-dax | lease-matrix | fuzz | coverage | audit | build | lint |" \
+		"format | clean"
 
 build:
 	@scripts/check-swift
@@ -97,8 +101,23 @@ unit-test:
 thread-test:
 	swift test --sanitize thread --scratch-path .build-tsan --filter Concurrent
 
+# Inputs of libFuzzer's making, FUZZ_SECONDS for each target.
+fuzz:
+	@scripts/ensure-packages $(PACKAGES)
+	scripts/fuzz $(FUZZ_SECONDS) image operations
+
+# Which regions of the engine the tests run.
+coverage:
+	@scripts/ensure-packages $(TEST_PACKAGES)
+	scripts/coverage
+
+# The release build under valgrind: no unknown instruction, no store around the medium, none after the fence.
+audit:
+	@scripts/ensure-packages $(PACKAGES) valgrind
+	scripts/audit
+
 format:
 	swift format --in-place --recursive $(LINTED)
 
 clean:
-	rm -rf .build .build-tsan $(DAX_CACHE) $(BENCH_OUT)
+	rm -rf .build .build-tsan .build-fuzz .build-coverage fuzz-out $(DAX_CACHE) $(BENCH_OUT)

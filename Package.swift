@@ -68,11 +68,34 @@ let package = Package(
             name: "lease-matrix", dependencies: ["PmemStore", "CPmem", "CLeaseAttacks"],
             swiftSettings: settings),
         .testTarget(
-            name: "PmemStoreTests", dependencies: ["PmemStore", "CPmem", "lease-matrix"],
+            name: "PmemStoreTests",
+            dependencies: ["PmemStore", "CPmem", "lease-matrix", "StoreWorkloads", "StoreFuzzing"],
             swiftSettings: settings),
         .testTarget(
             name: "PmemstoreToolTests", dependencies: ["pmemstore", "PmemStore"], swiftSettings: settings),
+        // A process that tests start, disturb and kill. It needs no test library, so that it starts at once.
+        .executableTarget(
+            name: "faultprobe", dependencies: ["PmemStore", "StoreWorkloads", "CFaults"],
+            path: "Tests/FaultProbe", swiftSettings: settings),
+        .target(
+            name: "StoreWorkloads", dependencies: ["PmemStore"], path: "Tests/StoreWorkloads",
+            swiftSettings: settings),
+        .target(
+            name: "StoreFuzzing", dependencies: ["PmemStore", "CPmem"], path: "Tests/StoreFuzzing",
+            swiftSettings: settings),
+        // System calls and allocations that can be made to fail. Only faultprobe links it.
+        .target(name: "CFaults", path: "Tests/CFaults"),
         .testTarget(name: "PmembenchTests", dependencies: ["pmembench"], swiftSettings: settings),
     ] + engines.map { .systemLibrary(name: $0.module, providers: [.apt([$0.package])]) },
     swiftLanguageModes: [.v6]
 )
+
+// Programs without a main function of their own: libFuzzer brings it. Only for `make fuzz`.
+if Context.environment["PMEMSTORE_FUZZ"] != nil {
+    for name in ["Image", "Operations"] {
+        package.targets.append(
+            .executableTarget(
+                name: "fuzz" + name, dependencies: ["StoreFuzzing"], path: "Tests/FuzzTargets/" + name,
+                swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]))
+    }
+}

@@ -16,7 +16,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/syscall.h>
@@ -68,11 +67,12 @@ struct cpm_faults {
     int64_t minor, major;
 };
 static inline struct cpm_faults cpm_thread_faults(void) {
-    struct rusage usage;
+    // struct rusage, whose header would bring Swift a second spelling of getrusage.
+    long usage[18];
     struct cpm_faults faults = {0, 0};
-    if (getrusage(1 /* RUSAGE_THREAD */, &usage) == 0) {
-        faults.minor = usage.ru_minflt;
-        faults.major = usage.ru_majflt;
+    if (syscall(SYS_getrusage, 1 /* RUSAGE_THREAD */, usage) == 0) {
+        faults.minor = usage[8];
+        faults.major = usage[9];
     }
     return faults;
 }

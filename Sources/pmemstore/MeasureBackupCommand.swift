@@ -173,7 +173,7 @@ private final class CommitLoad: Sendable {
     /// How often this thread has given up the processor by itself.
     private static func switches() -> Int {
         var usage = rusage()
-        _ = unsafe getrusage(__rusage_who(rawValue: 1), &usage)  // RUSAGE_THREAD
+        _ = unsafe getrusage(.init(1), &usage)  // RUSAGE_THREAD
         return usage.ru_nvcsw
     }
 

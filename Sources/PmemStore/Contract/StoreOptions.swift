@@ -70,6 +70,10 @@ public struct StoreOptions: Sendable, Equatable {
     /// Pretends that the medium is volatile and forces its domain to it, for measurements. Default: false.
     public var forcesVolatileDomain = false
 
+    /// Lets the files hold only what would survive a power cut, so that killing the process is one. For tests.
+    /// Default: nil: what the environment variable `PMEMSTORE_POWER_CUT` says, which is not set.
+    public var powerCut: PowerCutMode?
+
     /// The store's default options.
     public init() {}
 }

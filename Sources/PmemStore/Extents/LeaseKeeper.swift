@@ -36,8 +36,9 @@ final class LeaseKeeper: @unchecked Sendable {
 
     /// How often the map is looked at while nobody announces anything, in nanoseconds.
     private static let lookInterval: Int64 = 1_000_000_000
-    /// Between two attempts to take a lease back: doubles from the first to the last.
+    /// Between two attempts to take a lease back: the shortest for visitors who only look in, then longer and longer.
     private static let shortestPause: Int64 = 10_000
+    private static let shortAttempts = 30
     private static let longestPause: Int64 = 10_000_000
 
     init(health: MappingHealth, ground: LeaseGround, repair: Repair?) {
@@ -228,10 +229,11 @@ extension LeaseKeeper {
     /// A reader where nothing can be shared does no harm: stores go on all the time.
     private func receiveReader(_ missing: [OpenFile], _ traffic: any StoreTraffic) {
         for file in missing { ExtentLease.release(file) }
-        var pause = Self.shortestPause
+        var attempt = 0
         while !mustEnd, !takeAll() {
+            let pause = Self.pause(attempt)
             _ = rest(pause)
-            pause = min(2 * pause, Self.longestPause)
+            attempt += 1
             // Without the lease nobody else is announced either.
             if pause == Self.longestPause { look(traffic) }
         }
@@ -248,15 +250,15 @@ extension LeaseKeeper {
         }
         for file in missing { ExtentLease.release(file) }
         let limit = begun + ground.patienceNanoseconds
-        var pause = Self.shortestPause
+        var attempt = 0
         while !mustEnd {
             if takeAll() {
                 settle(traffic)
                 return
             }
             if cpm_monotonic_nanoseconds() < limit {
-                _ = rest(pause)
-                pause = min(2 * pause, Self.longestPause)
+                _ = rest(Self.pause(attempt))
+                attempt += 1
             } else if traffic.isWanted(within: Self.longestPause) {
                 // A visitor that stays stalls nobody: writers pass, each behind a look at the map.
                 settle(traffic)
@@ -264,6 +266,10 @@ extension LeaseKeeper {
             }
         }
         settle(traffic)
+    }
+
+    private static func pause(_ attempt: Int) -> Int64 {
+        min(shortestPause << Int64(min(max(0, attempt - shortAttempts), 10)), longestPause)
     }
 
     /// Takes back what is missing; false: somebody still has a file open.

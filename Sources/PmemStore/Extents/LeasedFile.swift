@@ -7,8 +7,8 @@ struct LeasedFile: Sendable {
     /// Its name now; ``file`` may have been opened by another one, before it was complete.
     let path: String
     let extents: ExtentMap
-    /// Where the file has its name, by a descriptor: the directory itself may be renamed.
-    let home: OpenFile
+    /// Where the file has its name, by a descriptor: the directory itself may be renamed. nil: it never had one.
+    let home: OpenFile?
 
     /// What has become of the block map.
     enum Verdict: Equatable, Sendable {
@@ -40,6 +40,7 @@ struct LeasedFile: Sendable {
 
     /// A file that has lost its name loses everything when it is closed.
     private func isNamed(_ status: stat) -> Bool {
+        guard let home else { return true }
         var named = stat()
         let name = String(path.split(separator: "/").last ?? "")
         guard unsafe fstatat(home.descriptor, name, &named, AT_SYMLINK_NOFOLLOW) == 0 else { return false }

@@ -40,13 +40,16 @@ package struct PlaceProbe: Sendable {
         let mapping = try FailureStage.opening.attempt(file.path) { () throws(SystemFailure) in
             let mapping = try Mapping.reserve([byteCount])
             try mapping.map(
-                descriptor: file.descriptor, at: 0, byteCount: byteCount, sync: persistence.mapSync)
+                descriptor: file.descriptor, at: 0, byteCount: byteCount,
+                persistence.sharing)
             return mapping
         }
         let ground = LeaseGround(
             file, fileSystem: fileSystem, isDirect: persistence.mapSync, options: options)
         let keeper = LeaseKeeper(health: MappingHealth(path: file.path), ground: ground, repair: nil)
-        keeper.adopt(LeasedFile(file: file, extents: extents)) { mapping.acceptsFirstStore(at: 0) }
+        keeper.adopt(LeasedFile(file: file, path: file.path, extents: extents, home: nil)) {
+            mapping.acceptsFirstStore(at: 0)
+        }
         defer {
             keeper.dismissAll()
             mapping.release()

@@ -25,12 +25,15 @@ internal import Glibc
 
     private let keeper: LeaseKeeper
     private let mapping: Mapping
-    private let pages: PendingPages
+    /// The files, where ``mapping`` is a copy of them: in power-cut mode.
+    private let durable: Mapping?
+    private let deferred: DeferredWrites
     private let elidesFences: Bool
     private let files: Locked<Files?>
 
     private init(
-        _ store: LockedStore, _ mapping: Mapping, _ persistence: PersistenceReport, _ keeper: LeaseKeeper,
+        _ store: LockedStore, _ mapping: Mapping, durable: Mapping?, _ persistence: PersistenceReport,
+        _ keeper: LeaseKeeper,
         options: StoreOptions
     ) {
         unsafe base = mapping.base
@@ -38,9 +41,14 @@ internal import Glibc
         identifier = (store.identifier.low, store.identifier.high)
         self.persistence = persistence
         self.mapping = mapping
+        self.durable = durable
         self.keeper = keeper
         health = keeper.health
-        pages = PendingPages(path: store.directory.path, health: keeper.health)
+        if let durable, let mode = options.powerCut {
+            deferred = PowerCutLines(mode, volatile: mapping, durable: durable, health: keeper.health)
+        } else {
+            deferred = PendingPages(path: store.directory.path, health: keeper.health)
+        }
         elidesFences = options.elidesFencesOnVolatileMedium
         files = Locked(Files(directory: store.directory, lock: store.lock, sealed: store.sealed))
     }
@@ -56,10 +64,11 @@ internal import Glibc
             let reason = "the medium is not volatile: \(persistence.reason)"
             throw .open(.invalidOption(name: "elidesFencesOnVolatileMedium", reason: reason))
         }
-        let mapping = try map(store, sync: persistence.mapSync)
+        let mapping = try map(store, persistence.sharing)
+        let durable = options.powerCut == nil ? nil : try map(store, .shared)
         let keeper = try keep(store, mapping, persistence, options)
         store.removeDebris()
-        return SegmentDirectory(store, mapping, persistence, keeper, options: options)
+        return SegmentDirectory(store, mapping, durable: durable, persistence, keeper, options: options)
     }
 
     /// Takes leases and seals, and requires what the options demand of them.
@@ -102,7 +111,7 @@ internal import Glibc
     /// Before the last store: what `traffic` belongs to is about to go.
     func endWatching() { keeper.end() }
 
-    private static func map(_ store: LockedStore, sync: Bool) throws(StoreError) -> Mapping {
+    private static func map(_ store: LockedStore, _ sharing: Mapping.Sharing) throws(StoreError) -> Mapping {
         let path = store.directory.path
         return try FailureStage.opening.attempt(path) { () throws(SystemFailure) in
             let needed = store.sealed.last?.segment.endOffset ?? 0
@@ -112,7 +121,7 @@ internal import Glibc
             for sealed in store.sealed {
                 try mapping.map(
                     descriptor: sealed.file.descriptor, at: sealed.segment.baseOffset,
-                    byteCount: sealed.segment.byteCount, sync: sync)
+                    byteCount: sealed.segment.byteCount, sharing)
             }
             return mapping
         }
@@ -145,7 +154,7 @@ internal import Glibc
     package func medium(counters: UnsafeMutablePointer<MediumCounters>) -> DirectMedium {
         unsafe DirectMedium(
             base: base, discipline: persistence.discipline, elidesFences: elidesFences, counters: counters,
-            pages: pages)
+            deferred: deferred)
     }
 
     /// Measures every block map again and throws when one is not what it was.
@@ -168,6 +177,7 @@ internal import Glibc
             try map(sealed)
         } catch {
             mapping.unmap(at: end, byteCount: layout.byteCount)
+            durable?.unmap(at: end, byteCount: layout.byteCount)
             manager.discard(sealed)
             throw error
         }
@@ -179,7 +189,8 @@ internal import Glibc
     ///
     /// A random access then costs two thirds, and opening takes one page fault for 2 MiB instead of one for 64 KiB.
     package func gatherHugePage(_ offset: UInt64) {
-        guard persistence.domain == .volatile, files.withLock({ $0 != nil }) else { return }
+        let isMemory = persistence.domain == .volatile && persistence.sharing == .shared
+        guard isMemory, files.withLock({ $0 != nil }) else { return }
         mapping.gatherHugePages(offset, SegmentLayout.chunkBytes)
     }
 
@@ -204,11 +215,14 @@ internal import Glibc
     private func map(_ sealed: SealedSegment) throws(StoreError) {
         let segment = sealed.segment
         try FailureStage.running.attempt(segment.path) { () throws(SystemFailure) in
+            try durable?.map(
+                descriptor: sealed.file.descriptor, at: segment.baseOffset, byteCount: segment.byteCount,
+                .shared)
             try mapping.map(
                 descriptor: sealed.file.descriptor, at: segment.baseOffset, byteCount: segment.byteCount,
-                sync: persistence.mapSync)
+                persistence.sharing)
             try mapping.prefault(
-                segment.baseOffset, segment.byteCount, dirtying: persistence.domain != .page)
+                segment.baseOffset, segment.byteCount, dirtying: persistence.discipline != .deferred)
         }
     }
 
@@ -247,6 +261,7 @@ internal import Glibc
         // The mapping before the lock: whoever opens next must be the only one that can store.
         health.unguard()
         mapping.release()
+        durable?.release()
         keeper.dismissAll()
         withExtendedLifetime(open.lock) {}
     }

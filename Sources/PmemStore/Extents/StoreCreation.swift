@@ -102,14 +102,19 @@ struct StoreCreation {
                 throw .open(.system(call: "mkdir", path: name, code: errno))
             }
             // Between mkdir and flock it looks abandoned; if somebody has removed it, the next name is tried.
-            guard let directory = try? OpenFile(name, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW) else {
-                continue
-            }
-            guard flock(directory.descriptor, LOCK_EX | LOCK_NB) == 0 else { continue }
-            guard let status = try? directory.status(), status.st_nlink > 0 else { continue }
-            return directory
+            if let directory = Self.lock(name) { return directory }
+            unsafe rmdir(name)
         }
         throw .open(.system(call: "mkdir", path: path + Self.marker, code: EEXIST))
+    }
+
+    /// Nil when it cannot be locked, or is gone.
+    private static func lock(_ name: String) -> OpenFile? {
+        guard let directory = try? OpenFile(name, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
+            flock(directory.descriptor, LOCK_EX | LOCK_NB) == 0,
+            let status = try? directory.status(), status.st_nlink > 0
+        else { return nil }
+        return directory
     }
 
     private func fill(

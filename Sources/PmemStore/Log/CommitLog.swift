@@ -43,7 +43,8 @@ internal import Glibc
         unsafe scratch = .allocate(byteCount: scratchBytes, alignment: 64)
     }
 
-    deinit { unsafe scratch.deallocate() }
+    /// Gives the memory back. No deinit: the compiler does not call it when the owner's memory is deinitialised.
+    package func deallocate() { unsafe scratch.deallocate() }
 
     /// Where replay has found the end.
     package mutating func setTail(_ position: UInt64) {

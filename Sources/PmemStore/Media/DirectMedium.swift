@@ -11,38 +11,38 @@ internal import CPmem
         case lines
         /// By the platform: caches are inside the power-fail domain, only order is needed.
         case fencesOnly
-        /// By pages: msync.
-        case pages
+        /// What is written is remembered, and the fence makes it durable: by msync, or as a power-cut test asks.
+        case deferred
     }
 
     package let base: UnsafeMutableRawPointer
     private let counters: UnsafeMutablePointer<MediumCounters>
-    private let pages: Unmanaged<PendingPages>
+    private let deferred: Unmanaged<DeferredWrites>
     private let discipline: Discipline
     private let elidesFences: Bool
     /// Whole lines go to the mapping without a call; not where libpmem is told not to store past the caches.
     private let streamsLines: Bool
 
     /// - Parameters:
-    ///   - pages: Owned by the caller for as long as the medium is used.
+    ///   - deferred: Owned by the caller for as long as the medium is used.
     ///   - elidesFences: Leaves drains out altogether, to measure what they cost.
     package init(
         base: UnsafeMutableRawPointer, discipline: Discipline, elidesFences: Bool,
-        counters: UnsafeMutablePointer<MediumCounters>, pages: PendingPages
+        counters: UnsafeMutablePointer<MediumCounters>, deferred: DeferredWrites
     ) {
         unsafe self.base = base
         unsafe self.counters = counters
-        unsafe self.pages = Unmanaged.passUnretained(pages)
+        unsafe self.deferred = Unmanaged.passUnretained(deferred)
         self.discipline = discipline
         self.elidesFences = elidesFences
-        streamsLines = discipline != .pages && cpm_is_movnt_forbidden() == 0
+        streamsLines = discipline != .deferred && cpm_is_movnt_forbidden() == 0
     }
 
     /// The same medium, counted elsewhere.
     package func withCounters(_ counters: UnsafeMutablePointer<MediumCounters>) -> DirectMedium {
         unsafe DirectMedium(
             base: base, discipline: discipline, elidesFences: elidesFences, counters: counters,
-            pages: pages.takeUnretainedValue())
+            deferred: deferred.takeUnretainedValue())
     }
 
     @inline(__always)
@@ -97,8 +97,8 @@ internal import CPmem
     package func drain(site: UInt32) throws(StoreError) {
         if !elidesFences {
             unsafe counters.pointee.fences &+= 1
-            if discipline == .pages {
-                try synchronizePages()
+            if discipline == .deferred {
+                try synchronize()
             } else {
                 pmem_drain()
             }
@@ -108,8 +108,8 @@ internal import CPmem
 
     @inline(__always)
     package func requireWhole() throws(StoreError) {
-        if unsafe pages._withUnsafeGuaranteedRef({ unsafe cpm_load4($0.faults) }) == 0 { return }
-        throw unsafe pages.takeUnretainedValue().health.failure
+        if unsafe deferred._withUnsafeGuaranteedRef({ unsafe cpm_load4($0.faults) }) == 0 { return }
+        throw unsafe deferred.takeUnretainedValue().health.failure
     }
 
     @inline(__always)
@@ -129,23 +129,23 @@ internal import CPmem
 
     @inline(never)
     private func copyInOtherwise(_ offset: UInt64, _ source: UnsafeRawPointer, _ byteCount: Int) {
-        if discipline != .pages {
+        if discipline != .deferred {
             unsafe cpm_copy_nontemporal(address(offset), source, UInt64(truncatingIfNeeded: byteCount))
             return
         }
         unsafe address(offset).copyMemory(from: source, byteCount: byteCount)
-        unsafe pages.takeUnretainedValue().insert(offset, byteCount)
+        unsafe deferred.takeUnretainedValue().insert(offset, byteCount)
     }
 
     @inline(never)
     private func flushOtherwise(_ offset: UInt64, _ byteCount: Int) {
-        guard discipline == .pages else { return }
+        guard discipline == .deferred else { return }
         unsafe counters.pointee.flushedLines &+= Self.lines(offset, byteCount)
-        unsafe pages.takeUnretainedValue().insert(offset, byteCount)
+        unsafe deferred.takeUnretainedValue().insert(offset, byteCount)
     }
 
     @inline(never)
-    private func synchronizePages() throws(StoreError) {
-        unsafe counters.pointee.syncCalls &+= try pages.takeUnretainedValue().synchronize(base: base)
+    private func synchronize() throws(StoreError) {
+        unsafe counters.pointee.syncCalls &+= try deferred.takeUnretainedValue().synchronize(base: base)
     }
 }

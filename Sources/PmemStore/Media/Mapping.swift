@@ -9,6 +9,8 @@ internal import Glibc
     package static let alignment: UInt64 = 2 << 20
     /// Tried in turn: a limited address space (ulimit -v, small machines) may not have the first.
     package static let reservationSizes: [UInt64] = [4 << 40, 1 << 40, 256 << 30, 64 << 30, 16 << 30]
+    /// Readable zeros behind the last segment: a damaged length of a record or node reads into them, not beyond.
+    private static let marginBytes = alignment
     /// One step of prefaulting: long enough to be cheap, short enough to be interrupted.
     private static let prefaultStep: UInt64 = 64 << 20
 
@@ -27,16 +29,17 @@ internal import Glibc
     package func release() {
         guard isReserved else { return }
         isReserved = false
-        unsafe munmap(base, Int(byteCount))
+        unsafe munmap(base, Int(byteCount + Self.marginBytes))
     }
 
     /// Reserves the largest range of `sizes` that can be had; without access rights it costs no memory.
     package static func reserve(_ sizes: [UInt64] = reservationSizes) throws(SystemFailure) -> Mapping {
         for size in sizes {
-            let whole = Int(size + alignment)
+            let kept = Int(size + marginBytes)
+            let whole = kept + Int(alignment)
             let start = unsafe mmap(nil, whole, PROT_NONE, reservationFlags, -1, 0)
             if let start = unsafe start, unsafe start != MAP_FAILED {
-                return unsafe Mapping(base: trim(start, whole, to: Int(size)), byteCount: size)
+                return unsafe Mapping(base: trim(start, whole, to: kept), byteCount: size)
             }
             // Analysers that run a program on a machine of their own refuse what they cannot place with EINVAL.
             if errno != ENOMEM && errno != EINVAL { break }
@@ -69,30 +72,58 @@ internal import Glibc
         return true
     }
 
-    /// Maps `byteCount` bytes of a file, from `start` on, at `offset` of the range.
+    /// What a store to the range does to the file.
+    package enum Sharing: Sendable {
+        /// It changes the file's page in the page cache.
+        case shared
+        /// It changes the medium; the kernel has granted `MAP_SYNC`.
+        case synchronous
+        /// Nothing: the page is copied first.
+        case copied
+
+        fileprivate var flags: Int32 {
+            switch self {
+            case .shared: MAP_SHARED
+            case .synchronous: CPM_MAP_SHARED_VALIDATE | CPM_MAP_SYNC
+            case .copied: MAP_PRIVATE | MAP_NORESERVE
+            }
+        }
+    }
+
+    /// Maps `byteCount` bytes of a file, from `start` on, at `offset` of the range, as its last part.
     package func map(
-        descriptor: Int32, at offset: UInt64, byteCount: UInt64, sync: Bool, from start: UInt64 = 0
+        descriptor: Int32, at offset: UInt64, byteCount: UInt64, _ sharing: Sharing,
+        from start: UInt64 = 0
     ) throws(SystemFailure) {
         let address = unsafe place(offset, byteCount)
-        let kind = sync ? CPM_MAP_SHARED_VALIDATE | CPM_MAP_SYNC : MAP_SHARED
         let result = unsafe mmap(
-            address, Int(byteCount), PROT_READ | PROT_WRITE, kind | MAP_FIXED, descriptor,
+            address, Int(byteCount), PROT_READ | PROT_WRITE, sharing.flags | MAP_FIXED, descriptor,
             off_t(start))
         guard unsafe result == address else {
             let failure = SystemFailure("mmap")
             unmap(at: offset, byteCount: byteCount)
             throw failure
         }
+        try addMargin(at: offset + byteCount)
         // Advice: huge pages where the file system has them, and no copy in a forked child, whose stores to the
         // mapping would bypass the lock. Neither is worth failing for.
         _ = unsafe madvise(address, Int(byteCount), MADV_HUGEPAGE)
         _ = unsafe madvise(address, Int(byteCount), MADV_DONTFORK)
     }
 
-    /// Puts a part of the range back to what ``reserve(_:)`` made it.
+    private func addMargin(at offset: UInt64) throws(SystemFailure) {
+        let address = unsafe base + Int(offset)
+        let margin = unsafe mmap(
+            address, Int(Self.marginBytes), PROT_READ, Self.reservationFlags | MAP_FIXED, -1, 0)
+        guard unsafe margin == address else { throw SystemFailure("mmap") }
+    }
+
+    /// Takes the last part out of the range again.
     package func unmap(at offset: UInt64, byteCount: UInt64) {
         _ = unsafe mmap(
             place(offset, byteCount), Int(byteCount), PROT_NONE, Self.reservationFlags | MAP_FIXED, -1, 0)
+        // Without the margin only damage is read less kindly.
+        try? addMargin(at: offset)
     }
 
     /// Enters pages into the page table ahead of the first access. What would be SIGBUS there is EFAULT here.

@@ -3,10 +3,8 @@ internal import Glibc
 
 /// The pages that each thread has started to write and not yet synced: what a fence is made of in the page domain.
 ///
-/// A drain speaks for its own thread only, as a fence does, so each thread has its own list and the commit path
-/// never waits for the msync of a checkpoint. A thread that ends without a drain leaves a list behind; whoever gets
-/// its identity next syncs a little more than needed, which is harmless.
-@safe package final class PendingPages: @unchecked Sendable {
+/// The commit path never waits for the msync of a checkpoint, because each thread has its own list.
+@safe package final class PendingPages: DeferredWrites, @unchecked Sendable {
     /// A half-open range of bytes that begins and ends on page boundaries.
     struct Run: Equatable, Sendable {
         var start: UInt64
@@ -17,21 +15,17 @@ internal import Glibc
     /// Lists that long are merged at once, so that a large checkpoint does not keep one entry per node.
     private static let mergeThreshold = 1024
 
-    /// Whether the mapping that the pages belong to is whole, and the word that says so.
-    let health: MappingHealth
-    let faults: UnsafePointer<UInt32>
     private let path: String
     private let runs = Locked<[UInt: [Run]]>([:])
 
     /// - Parameter path: The store's, for errors.
     package init(path: String, health: MappingHealth) {
         self.path = path
-        self.health = health
-        unsafe faults = health.faultWord
+        super.init(health: health)
     }
 
     /// Remembers the pages that hold `byteCount` bytes at `offset`.
-    func insert(_ offset: UInt64, _ byteCount: Int) {
+    override func insert(_ offset: UInt64, _ byteCount: Int) {
         guard byteCount > 0 else { return }
         let mask = Self.pageBytes - 1
         let run = Run(start: offset & ~mask, end: (offset + UInt64(byteCount) + mask) & ~mask)
@@ -41,8 +35,8 @@ internal import Glibc
         }
     }
 
-    /// Syncs what the calling thread has inserted and returns the number of system calls.
-    func synchronize(base: UnsafeMutableRawPointer) throws(StoreError) -> UInt64 {
+    /// One call for each run of pages.
+    override func synchronize(base: UnsafeMutableRawPointer) throws(StoreError) -> UInt64 {
         let thread = UInt(pthread_self())
         let own = runs.withLock { $0.removeValue(forKey: thread) } ?? []
         var calls: UInt64 = 0

@@ -27,6 +27,8 @@ public struct PersistenceReport: Sendable, Equatable {
     public let isDAX: Bool
     /// True when the file system granted `MAP_SYNC`.
     public let mapSync: Bool
+    /// True when the store runs in ``PowerCutMode``.
+    public let isPowerCutMode: Bool
 
     /// True when an acknowledged commit survives a power cut.
     public var isDurable: Bool { domain.isDurable }
@@ -36,18 +38,20 @@ extension PersistenceReport {
     /// Finds out the domain of an open, not yet mapped segment file.
     init(descriptor: Int32, fileSystem: FileSystem, options: StoreOptions) {
         let mapSync = Mapping.grantsSync(descriptor: descriptor)
-        let (domain, reason) = Self.judge(
-            fileSystem, mapSync: mapSync, isForcedVolatile: options.forcesVolatileDomain)
+        let (domain, reason) = Self.judge(fileSystem, mapSync: mapSync, options)
         self.init(
             domain: domain, reason: reason, fileSystem: fileSystem.name,
-            isDAX: cpm_is_dax(descriptor) == 1, mapSync: mapSync)
+            isDAX: cpm_is_dax(descriptor) == 1, mapSync: mapSync, isPowerCutMode: options.powerCut != nil)
     }
 
     private static func judge(
-        _ fileSystem: FileSystem, mapSync: Bool, isForcedVolatile: Bool
+        _ fileSystem: FileSystem, mapSync: Bool, _ options: StoreOptions
     ) -> (PersistenceDomain, String) {
+        if let mode = options.powerCut {
+            return (.volatile, "power-cut mode with seed \(mode.seed): nothing is synced to the device")
+        }
         if fileSystem.forgetsAtPowerCut { return (.volatile, volatileReason(fileSystem)) }
-        if isForcedVolatile { return (.volatile, "the option forcesVolatileDomain was set") }
+        if options.forcesVolatileDomain { return (.volatile, "the option forcesVolatileDomain was set") }
         guard mapSync else { return (.page, "\(fileSystem.name) did not grant MAP_SYNC") }
         guard pmem_has_auto_flush() == 1 else {
             return (
@@ -65,10 +69,17 @@ extension PersistenceReport {
 
     /// How the medium carries out flushes and fences here.
     var discipline: DirectMedium.Discipline {
-        switch domain {
+        if isPowerCutMode { return .deferred }
+        return switch domain {
         case .cacheLine, .volatile: .lines
         case .extendedCache: .fencesOnly
-        case .page: .pages
+        case .page: .deferred
         }
+    }
+
+    /// How the segment files are mapped here.
+    var sharing: Mapping.Sharing {
+        if isPowerCutMode { return .copied }
+        return mapSync ? .synchronous : .shared
     }
 }

@@ -15,6 +15,18 @@ package struct Recovery<M: Medium> {
     let addressBytes: UInt64
     let path: String
 
+    package init(
+        medium: M, segments: [ChunkTableSegment], reservedBytes: [Int], storeBytes: UInt64,
+        addressBytes: UInt64, path: String
+    ) {
+        self.medium = medium
+        self.segments = segments
+        self.reservedBytes = reservedBytes
+        self.storeBytes = storeBytes
+        self.addressBytes = addressBytes
+        self.path = path
+    }
+
     /// What recovery hands to the engine.
     package struct Result {
         package let writer: WriterPlace<M>
@@ -36,13 +48,49 @@ package struct Recovery<M: Medium> {
         let superblock = try newestSuperblock()
         // 2. The segments it needs are there.
         try checkSegments(superblock)
+        let (map, verified) = try FailureStage.opening.attempt(path) { () throws(SystemFailure) in
+            try makeIndexes()
+        }
+        do throws(StoreError) {
+            return try recover(superblock, map, verified, options, readers)
+        } catch {
+            verified.deallocate()
+            map.deallocate(count: Int(storeBytes >> Space.chunkShift))
+            throw error
+        }
+    }
+
+    private func makeIndexes() throws(SystemFailure) -> (ChunkMap, VerifiedNodes) {
+        let verified = try VerifiedNodes.claim(addressBytes: addressBytes, storeBytes: storeBytes)
+        do {
+            return (try ChunkMap(addressBytes: addressBytes), verified)
+        } catch {
+            verified.deallocate()
+            throw error
+        }
+    }
+
+    private func recover(
+        _ superblock: Superblock, _ map: ChunkMap, _ verified: VerifiedNodes, _ options: StoreOptions,
+        _ readers: ReaderTable
+    ) throws(StoreError) -> Result {
         // 3. What the last checkpoint knows about space.
-        let map = ChunkMap(addressBytes: addressBytes)
         var heap = RecordHeap(medium: medium, map: map)
         let table = try loadSpace(superblock, into: &heap)
-        let verified = VerifiedNodes(addressBytes: addressBytes, storeBytes: storeBytes)
         let writer = makeWriter(
             superblock, heap: heap, verified: verified, options: options, readers: readers)
+        do throws(StoreError) {
+            return try recover(superblock, map, verified, table, writer, readers)
+        } catch {
+            writer.deallocate()
+            throw error
+        }
+    }
+
+    private func recover(
+        _ superblock: Superblock, _ map: ChunkMap, _ verified: VerifiedNodes, _ table: ChunkTable,
+        _ writer: WriterPlace<M>, _ readers: ReaderTable
+    ) throws(StoreError) -> Result {
         // 4. The commits behind it, in order, exactly as commit step 5 applies them.
         let begun = cpm_monotonic_nanoseconds()
         let replay = LogReplay(writer: writer, storeBytes: storeBytes)

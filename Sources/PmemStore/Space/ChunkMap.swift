@@ -44,10 +44,15 @@ package struct SavedChunk: BitwiseCopyable {
     package let savedChunks: UnsafeMutablePointer<SavedChunk>
     package let limit: Int
 
-    package init(addressBytes: UInt64) {
+    package init(addressBytes: UInt64) throws(SystemFailure) {
         limit = Int(addressBytes >> Space.chunkShift)
-        unsafe chunks = unsafe Virtual.allocate(Chunk.self, count: limit)
-        unsafe savedChunks = unsafe Virtual.allocate(SavedChunk.self, count: limit)
+        unsafe chunks = try unsafe Virtual.claim(Chunk.self, count: limit)
+        do {
+            unsafe savedChunks = try unsafe Virtual.claim(SavedChunk.self, count: limit)
+        } catch {
+            unsafe Virtual.deallocate(chunks, count: limit)
+            throw error
+        }
     }
 
     /// Gives the memory back, bitmaps included.

@@ -61,7 +61,10 @@ internal import Glibc
         }
         let ground = LeaseGround(
             file.file, fileSystem: file.fileSystem, isDirect: persistence.mapSync, options: options)
-        keeper = LeaseKeeper(health: health, ground: ground, repair: nil)
+        let directory = file.directory
+        keeper = LeaseKeeper(health: health, ground: ground) { (leased) throws(StoreError) in
+            try Sharing.repair(leased, directory: directory)
+        }
         pages = PendingPages(path: path, health: health)
         unsafe counters = .allocate(capacity: 1)
         unsafe counters.initialize(to: MediumCounters())
@@ -69,7 +72,7 @@ internal import Glibc
         unsafe size.initialize(to: file.header.byteCount)
         medium = unsafe DirectMedium(
             base: mapping.base, discipline: persistence.discipline, elidesFences: false, counters: counters,
-            pages: pages)
+            deferred: pages)
         (self.file, self.mapping, self.health, self.persistence) = (file, mapping, health, persistence)
         keeper.adopt(file.leased) { mapping.acceptsFirstStore(at: 0) }
         try keeper.verify()
@@ -86,7 +89,7 @@ internal import Glibc
             let mapping = try Mapping.reserve(sizes)
             try mapping.map(
                 descriptor: file.file.descriptor, at: 0, byteCount: file.header.fileBytes,
-                sync: persistence.mapSync)
+                persistence.sharing)
             return mapping
         }
     }
@@ -230,7 +233,7 @@ internal import Glibc
         try FailureStage.running.attempt(grown.path) { () throws(SystemFailure) in
             try mapping.map(
                 descriptor: grown.file.descriptor, at: before, byteCount: grown.header.fileBytes - before,
-                sync: persistence.mapSync, from: before)
+                persistence.mapSync ? .synchronous : .shared, from: before)
         }
     }
 

@@ -45,6 +45,7 @@ public final class Store: Sendable {
         _ path: String, options: StoreOptions = StoreOptions()
     ) throws(StoreError) -> Store {
         let begun = cpm_monotonic_nanoseconds()
+        let options = try options.completedByEnvironment()
         try options.validate()
         try StoreCreator(path: path, options: options).createIfNeeded()
         let directory = try SegmentDirectory.open(path: path, options: options)
@@ -62,7 +63,9 @@ public final class Store: Sendable {
         self.path = path
         self.directory = directory
         counters = Counters()
-        let readers = ReaderTable()
+        let readers = try FailureStage.opening.attempt(path) { () throws(SystemFailure) in
+            try ReaderTable.claim()
+        }
         let recovery = unsafe Recovery(
             medium: directory.medium(counters: counters.writer), directory: directory, path: path)
         let recovered: Recovery<DirectMedium>.Result

@@ -72,6 +72,21 @@ struct StoreCreator {
 }
 
 extension StoreOptions {
+    private static let powerCutVariable = "PMEMSTORE_POWER_CUT"
+
+    /// The same options with what the environment asks for where they leave it open.
+    func completedByEnvironment() throws(StoreError) -> StoreOptions {
+        guard powerCut == nil, let value = unsafe getenv(Self.powerCutVariable) else { return self }
+        let text = unsafe String(cString: value)
+        guard let mode = PowerCutMode(text) else {
+            let reason = "'\(text)' is neither SEED nor SEED,LOSTFENCES"
+            throw .open(.invalidOption(name: Self.powerCutVariable, reason: reason))
+        }
+        var result = self
+        result.powerCut = mode
+        return result
+    }
+
     /// Refuses values that cannot be, before anything is touched.
     func validate() throws(StoreError) {
         if logBytes < 65_536 {

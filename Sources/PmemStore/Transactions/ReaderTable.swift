@@ -17,15 +17,23 @@ internal import Glibc
     /// Word 16: slots that were ever used.
     private let published: UnsafeMutableRawPointer
 
-    package init() {
-        unsafe slots = unsafe UnsafeMutableRawPointer(
-            Virtual.allocate(UInt64.self, count: (Self.limit + 1) * 8))
+    private static let slotWords = (limit + 1) * 8
+
+    package init() { unsafe self.init(slots: Virtual.allocate(UInt64.self, count: Self.slotWords)) }
+
+    /// The same, for which there may be no memory.
+    package static func claim() throws(SystemFailure) -> ReaderTable {
+        try unsafe ReaderTable(slots: Virtual.claim(UInt64.self, count: slotWords))
+    }
+
+    private init(slots: UnsafeMutablePointer<UInt64>) {
+        unsafe self.slots = UnsafeMutableRawPointer(slots)
         unsafe published = .allocate(byteCount: 192, alignment: 64)
         unsafe memset(published, 0, 192)
     }
 
     package func deallocate() {
-        unsafe Virtual.deallocate(slots.assumingMemoryBound(to: UInt64.self), count: (Self.limit + 1) * 8)
+        unsafe Virtual.deallocate(slots.assumingMemoryBound(to: UInt64.self), count: Self.slotWords)
         unsafe published.deallocate()
     }
 

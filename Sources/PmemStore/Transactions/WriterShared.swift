@@ -36,7 +36,10 @@ package struct WriterShared<M: Medium>: ~Copyable {
         self.nextTable = nextTable
     }
 
-    deinit { deltas.deallocate() }
+    deinit {
+        deltas.deallocate()
+        log.deallocate()
+    }
 }
 
 // The writer's names for what it shares. Each use is an access of its own through the pointer.

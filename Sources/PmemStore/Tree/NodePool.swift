@@ -10,6 +10,8 @@ internal import Glibc
     private var arenas: [UnsafeMutableRawPointer] = unsafe []
     private var bump: UnsafeMutableRawPointer?
     private var bumpLeft = 0
+    /// Addresses of the blocks that came from the system: with the pool go those that a store still had in its trees.
+    private var large: Set<UInt> = []
     /// Blocks of 1 KiB that are in use.
     package private(set) var blocksInUse = 0
 
@@ -20,6 +22,7 @@ internal import Glibc
     deinit {
         free.deallocate()
         for index in unsafe 0..<arenas.count { unsafe munmap(arenas[index], Self.arenaBytes) }
+        for address in large { unsafe Glibc.free(UnsafeMutableRawPointer(bitPattern: address)) }
     }
 
     /// A block for a node of `byteCount` bytes, contents undefined, aligned to 64.
@@ -30,9 +33,15 @@ internal import Glibc
             return free.count > 0
                 ? NodePointer(resident: NodeReference(raw: free.removeLast())) : allocateFresh()
         }
+        return allocateLarge(byteCount)
+    }
+
+    @inline(never)
+    private mutating func allocateLarge(_ byteCount: Int) -> NodePointer {
         var block: UnsafeMutableRawPointer?
         let code = unsafe posix_memalign(&block, 64, byteCount)
         guard code == 0, let block = unsafe block else { fatalError("out of memory for a tree node") }
+        large.insert(UInt(bitPattern: block))
         return unsafe NodePointer(block)
     }
 
@@ -50,6 +59,12 @@ internal import Glibc
 
     private static var largeBit: UInt64 { 2 }
 
+    @inline(never)
+    private mutating func releaseLarge(_ node: NodePointer) {
+        unsafe large.remove(UInt(bitPattern: node.address))
+        unsafe Glibc.free(node.address)
+    }
+
     /// Takes a block back.
     @inline(__always)
     package mutating func release(_ node: NodePointer) { release(Self.word(node)) }
@@ -61,7 +76,7 @@ internal import Glibc
             blocksInUse &-= 1
             free.append(word)
         } else {
-            unsafe Glibc.free(Self.node(word).address)
+            releaseLarge(Self.node(word))
         }
     }
 

@@ -101,10 +101,26 @@ package struct NodeSpace<M: Medium>: Sendable {
     private static let wordsPerChunk = Int(CPM_CHUNK_BYTES / CPM_LINE) / 64
 
     package init(addressBytes: UInt64, storeBytes: UInt64) {
-        chunkLimit = Int(addressBytes / UInt64(CPM_CHUNK_BYTES))
+        let limit = Self.chunkLimit(addressBytes)
+        unsafe self.init(Virtual.allocate(UInt.self, count: limit), limit, storeBytes)
+    }
+
+    /// The same, for which there may be no memory.
+    package static func claim(addressBytes: UInt64, storeBytes: UInt64) throws(SystemFailure) -> VerifiedNodes
+    {
+        let limit = chunkLimit(addressBytes)
+        return try unsafe VerifiedNodes(Virtual.claim(UInt.self, count: limit), limit, storeBytes)
+    }
+
+    private static func chunkLimit(_ addressBytes: UInt64) -> Int {
+        Int(addressBytes / UInt64(CPM_CHUNK_BYTES))
+    }
+
+    private init(_ chunks: UnsafeMutablePointer<UInt>, _ chunkLimit: Int, _ storeBytes: UInt64) {
+        unsafe self.chunks = unsafe chunks
+        self.chunkLimit = chunkLimit
         unsafe end = .allocate(capacity: 1)
         unsafe end.initialize(to: storeBytes)
-        unsafe chunks = unsafe Virtual.allocate(UInt.self, count: chunkLimit)
     }
 
     /// Gives the memory back. Only when nobody reads any more.

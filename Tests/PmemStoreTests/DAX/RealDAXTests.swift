@@ -49,7 +49,7 @@ struct RealDAXTests {
 
 /// The two halves of a power cut: the guest is killed in the first, and booted again on the same NVDIMM for the second.
 @Suite("DAX: power cut", .enabled(if: Guest.isHere, "\(Guest.requirement)"))
-struct PowerCutTests {
+struct GuestPowerCutTests {
     private static let role = Guest.variable("PMEMSTORE_DAX_ROLE")
 
     @Test(

@@ -49,7 +49,7 @@ struct SharedBlockLossTests {
         let mapping = try Mapping.reserve([UInt64(SharedFile.byteCount)])
         defer { mapping.release() }
         try mapping.map(
-            descriptor: shared.file.descriptor, at: 0, byteCount: UInt64(SharedFile.byteCount), sync: false)
+            descriptor: shared.file.descriptor, at: 0, byteCount: UInt64(SharedFile.byteCount), .shared)
         unsafe mapping.base.storeBytes(of: 1, as: UInt64.self)
         try shared.file.synchronize()
         let first = try #require(try physicalPages(shared.map).first)

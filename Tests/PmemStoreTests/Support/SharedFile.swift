@@ -72,14 +72,16 @@ final class SharedFile {
         let sync = Mapping.grantsSync(descriptor: file.descriptor)
         let mapping = try Mapping.reserve([UInt64(Self.byteCount)])
         defer { mapping.release() }
-        try mapping.map(descriptor: file.descriptor, at: 0, byteCount: UInt64(Self.byteCount), sync: sync)
+        try mapping.map(
+            descriptor: file.descriptor, at: 0, byteCount: UInt64(Self.byteCount),
+            sync ? .synchronous : .shared)
         let counters = UnsafeMutablePointer<MediumCounters>.allocate(capacity: 1)
         unsafe counters.initialize(to: MediumCounters())
         defer { unsafe counters.deallocate() }
         let pages = PendingPages(path: file.path, health: MappingHealth(path: file.path))
         let medium = unsafe DirectMedium(
-            base: mapping.base, discipline: sync ? .lines : .pages, elidesFences: false, counters: counters,
-            pages: pages)
+            base: mapping.base, discipline: sync ? .lines : .deferred, elidesFences: false, counters: counters,
+            deferred: pages)
         for page in stride(from: start, to: end, by: 4096) {
             medium.store8(UInt64(page), ~UInt64(page), site: 0)
             medium.flush(UInt64(page), 8, site: 0)

@@ -1,0 +1,28 @@
+// System calls and allocations of this process that fail on purpose, to test what a program makes of it.
+//
+// faults.c defines the C library's functions once more; in the executable that links it, they come first.
+#ifndef CFAULTS_H
+#define CFAULTS_H
+
+#include <stdint.h>
+
+// From now on the calls are counted, from 1, and the n-th fails with this error; with isLasting all later ones too.
+// n = 0: none fails.
+void cfaults_arm(uint64_t n, int code, int isLasting);
+// The same for allocations: malloc and its relatives return NULL, mmap of plain memory fails.
+void cfaults_arm_allocations(uint64_t n, int isLasting);
+// Ends it and returns how many calls or allocations there were.
+uint64_t cfaults_disarm(void);
+// The function that was the first to fail since arming; NULL when none did.
+const char *cfaults_failed(void);
+// Bytes of address space that this program has mapped and not unmapped, by its own calls, not the C library's.
+int64_t cfaults_mapped_bytes(void);
+// Allocations that were not freed yet.
+int64_t cfaults_allocations(void);
+
+// For tracers of stores: a store to one of two words that nothing else touches, and where they and pmem_drain are.
+void cfaults_mark(int which);
+uint64_t cfaults_mark_address(int which);
+uint64_t cfaults_fence_address(void);
+
+#endif
