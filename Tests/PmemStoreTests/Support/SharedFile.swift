@@ -80,7 +80,8 @@ final class SharedFile {
         defer { unsafe counters.deallocate() }
         let pages = PendingPages(path: file.path, health: MappingHealth(path: file.path))
         let medium = unsafe DirectMedium(
-            base: mapping.base, discipline: sync ? .lines : .deferred, elidesFences: false, counters: counters,
+            base: mapping.base, discipline: sync ? .lines : .deferred, elidesFences: false,
+            counters: counters,
             deferred: pages)
         for page in stride(from: start, to: end, by: 4096) {
             medium.store8(UInt64(page), ~UInt64(page), site: 0)
