@@ -41,7 +41,7 @@ package struct PlaceProbe: Sendable {
             let mapping = try Mapping.reserve([byteCount])
             try mapping.map(
                 descriptor: file.descriptor, at: 0, byteCount: byteCount,
-                persistence.sharing)
+                persistence.backing)
             return mapping
         }
         let ground = LeaseGround(

@@ -64,7 +64,7 @@ internal import Glibc
             let reason = "the medium is not volatile: \(persistence.reason)"
             throw .open(.invalidOption(name: "elidesFencesOnVolatileMedium", reason: reason))
         }
-        let mapping = try map(store, persistence.sharing)
+        let mapping = try map(store, persistence.backing)
         let durable = options.powerCut == nil ? nil : try map(store, .shared)
         let keeper = try keep(store, mapping, persistence, options)
         store.removeDebris()
@@ -111,7 +111,7 @@ internal import Glibc
     /// Before the last store: what `traffic` belongs to is about to go.
     func endWatching() { keeper.end() }
 
-    private static func map(_ store: LockedStore, _ sharing: Mapping.Sharing) throws(StoreError) -> Mapping {
+    private static func map(_ store: LockedStore, _ backing: Mapping.Backing) throws(StoreError) -> Mapping {
         let path = store.directory.path
         return try FailureStage.opening.attempt(path) { () throws(SystemFailure) in
             let needed = store.sealed.last?.segment.endOffset ?? 0
@@ -121,7 +121,7 @@ internal import Glibc
             for sealed in store.sealed {
                 try mapping.map(
                     descriptor: sealed.file.descriptor, at: sealed.segment.baseOffset,
-                    byteCount: sealed.segment.byteCount, sharing)
+                    byteCount: sealed.segment.byteCount, backing)
             }
             return mapping
         }
@@ -189,7 +189,7 @@ internal import Glibc
     ///
     /// A random access then costs two thirds, and opening takes one page fault for 2 MiB instead of one for 64 KiB.
     package func gatherHugePage(_ offset: UInt64) {
-        let isMemory = persistence.domain == .volatile && persistence.sharing == .shared
+        let isMemory = persistence.domain == .volatile && persistence.backing == .shared
         guard isMemory, files.withLock({ $0 != nil }) else { return }
         mapping.gatherHugePages(offset, SegmentLayout.chunkBytes)
     }
@@ -220,7 +220,7 @@ internal import Glibc
                 .shared)
             try mapping.map(
                 descriptor: sealed.file.descriptor, at: segment.baseOffset, byteCount: segment.byteCount,
-                persistence.sharing)
+                persistence.backing)
             try mapping.prefault(
                 segment.baseOffset, segment.byteCount, dirtying: persistence.discipline != .deferred)
         }

@@ -73,7 +73,7 @@ internal import Glibc
     }
 
     /// What a store to the range does to the file.
-    package enum Sharing: Sendable {
+    package enum Backing: Sendable {
         /// It changes the file's page in the page cache.
         case shared
         /// It changes the medium; the kernel has granted `MAP_SYNC`.
@@ -92,12 +92,12 @@ internal import Glibc
 
     /// Maps `byteCount` bytes of a file, from `start` on, at `offset` of the range, as its last part.
     package func map(
-        descriptor: Int32, at offset: UInt64, byteCount: UInt64, _ sharing: Sharing,
+        descriptor: Int32, at offset: UInt64, byteCount: UInt64, _ backing: Backing,
         from start: UInt64 = 0
     ) throws(SystemFailure) {
         let address = unsafe place(offset, byteCount)
         let result = unsafe mmap(
-            address, Int(byteCount), PROT_READ | PROT_WRITE, sharing.flags | MAP_FIXED, descriptor,
+            address, Int(byteCount), PROT_READ | PROT_WRITE, backing.flags | MAP_FIXED, descriptor,
             off_t(start))
         guard unsafe result == address else {
             let failure = SystemFailure("mmap")

@@ -78,7 +78,7 @@ extension PersistenceReport {
     }
 
     /// How the segment files are mapped here.
-    var sharing: Mapping.Sharing {
+    var backing: Mapping.Backing {
         if isPowerCutMode { return .copied }
         return mapSync ? .synchronous : .shared
     }

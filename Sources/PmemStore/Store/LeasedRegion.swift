@@ -89,7 +89,7 @@ internal import Glibc
             let mapping = try Mapping.reserve(sizes)
             try mapping.map(
                 descriptor: file.file.descriptor, at: 0, byteCount: file.header.fileBytes,
-                persistence.sharing)
+                persistence.backing)
             return mapping
         }
     }

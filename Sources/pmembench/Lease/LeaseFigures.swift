@@ -85,8 +85,8 @@ struct LeaseFigures: Sendable {
         let after = cpm_thread_faults()
         try store.verifyExtents()
         return
-            "\(count) commits: \(after.minor - before.minor) minor and \(after.major - before.major) major faults "
-            + "of this thread; the block map is the same"
+            "\(count) commits: \(after.minor - before.minor) minor and \(after.major - before.major) major "
+            + "faults of this thread; the block map is the same"
     }
 }
 

@@ -25,9 +25,7 @@ struct TransactionTests {
         try #expect(fixture.store.read { tx in try tx.get("a") } == [UInt8](text: "1"))
     }
 
-    @Test(
-        "Ascending keys in one transaction, with a savepoint rolled back, a delete and another table in between"
-    )
+    @Test("Ascending keys in one transaction; a savepoint, a delete and another table between them")
     func ascendingKeys() throws {
         let fixture = try StoreFixture()
         func key(_ number: Int) -> [UInt8] { [UInt8(number >> 8), UInt8(number & 255), 7] }
