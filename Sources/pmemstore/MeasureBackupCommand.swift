@@ -40,7 +40,14 @@ struct MeasureBackupCommand: ParsableCommand {
     private func measure(
         _ store: Store, _ load: CommitLoad, _ place: String, _ options: StoreOptions
     ) throws {
-        let alone = try load.during { Thread.sleep(forTimeInterval: 5) }
+        var gate: [Duration] = []
+        let alone = try load.during {
+            // The one thing of a backup for which commits stand still: looking up how much space is in use.
+            for _ in 0..<1000 {
+                gate.append(ContinuousClock().measure { _ = store.statistics })
+                Thread.sleep(forTimeInterval: 0.005)
+            }
+        }
         try store.verifyExtents()
         var report: BackupReport?
         let beside = try load.during { report = try store.backup(to: place, options: options) }
@@ -48,6 +55,8 @@ struct MeasureBackupCommand: ParsableCommand {
         guard let report else { return }
         print("alone:       \(alone)")
         print("with backup: \(beside)")
+        gate.sort()
+        print("a backup holds the write gate once: p50 \(gate[500]), longest of 1000 \(gate[999])")
         let seconds = Double(report.nanoseconds) / 1e9
         print("backup: commit \(report.commit), \(report.pairs) pairs in \(Text.decimal(seconds)) s")
         print("block maps of the source: unchanged")
@@ -63,17 +72,26 @@ struct MeasureBackupCommand: ParsableCommand {
 private final class CommitLoad: Sendable {
     /// The waits of one round's commits.
     struct Waits: CustomStringConvertible {
-        let nanoseconds: [UInt64]
+        /// What each commit took.
+        var nanoseconds: [UInt64] = []
+        /// What those commits took that gave up the processor by themselves: they waited for somebody. Others that
+        /// take long were put aside by the scheduler.
+        var nanosecondsOfWaiting: [UInt64] = []
 
         var description: String {
             let sorted = nanoseconds.sorted()
             guard let longest = sorted.last else { return "no commits" }
-            let slow = sorted.reduce(UInt64(0)) { $0 + ($1 > 1_000_000 ? $1 : 0) }
             func at(_ share: Double) -> String {
-                Text.decimal(Double(sorted[Int(Double(sorted.count - 1) * share)]) / 1000)
+                Self.milliseconds(sorted[Int(Double(sorted.count - 1) * share)])
             }
-            return "\(sorted.count) commits; us p50 \(at(0.5)), p99 \(at(0.99)), p99.9 \(at(0.999)), longest "
-                + "\(Text.decimal(Double(longest) / 1000)); in commits of more than 1 ms, together \(slow / 1_000_000) ms"
+            let total = nanosecondsOfWaiting.reduce(0, +)
+            return "\(sorted.count) commits; ms p50 \(at(0.5)), p99 \(at(0.99)), p99.9 \(at(0.999)), longest "
+                + "\(Self.milliseconds(longest)); \(nanosecondsOfWaiting.count) waited, together "
+                + "\(Self.milliseconds(total)), longest \(Self.milliseconds(nanosecondsOfWaiting.max() ?? 0))"
+        }
+
+        private static func milliseconds(_ nanoseconds: UInt64) -> String {
+            String(format: "%.3f", Double(nanoseconds) / 1e6)
         }
     }
 
@@ -84,7 +102,7 @@ private final class CommitLoad: Sendable {
     private let written = Mutex<[UInt32]>([])
     private let filled = Mutex<UInt64>(0)
     private let isOver = Atomic(false)
-    private let outcome = Mutex<Result<[UInt64], any Error>>(.success([]))
+    private let outcome = Mutex<Result<Waits, any Error>>(.success(Waits()))
     private let done = DispatchSemaphore(value: 0)
 
     init(store: Store, keys: Int, rate: Int) {
@@ -131,16 +149,16 @@ private final class CommitLoad: Sendable {
             }
             try body()
         }
-        return Waits(nanoseconds: try outcome.withLock { $0 }.get())
+        return try outcome.withLock { $0 }.get()
     }
 
-    private func commitUntilOver() throws -> [UInt64] {
-        var waits: [UInt64] = []
+    private func commitUntilOver() throws -> Waits {
+        var waits = Waits()
         var random = written.withLock { UInt64($0.count) } &* 2_862_933_555_777_941_757 &+ 3_037_000_493
         let clock = ContinuousClock()
         let begun = clock.now
         while !isOver.load(ordering: .relaxed) {
-            let due = rate == 0 ? 0 : waits.count * 1000 / rate
+            let due = rate == 0 ? 0 : waits.nanoseconds.count * 1000 / rate
             if begun.duration(to: clock.now) < .milliseconds(due) {
                 Thread.sleep(forTimeInterval: 0.0005)
                 continue
@@ -149,12 +167,23 @@ private final class CommitLoad: Sendable {
             let number = Int((random >> 33) % UInt64(keys))
             let next = filled.withLock { $0 } + UInt64(written.withLock { $0.count }) + 1
             let (key, value) = (Self.key(number), Self.value(next))
+            let before = Self.switches()
             let wait = try clock.measure { try store.write { tx in try tx.put(value, forKey: key) } }
             let parts = wait.components
-            waits.append(UInt64(parts.seconds) * 1_000_000_000 + UInt64(parts.attoseconds / 1_000_000_000))
+            let nanoseconds =
+                UInt64(parts.seconds) * 1_000_000_000 + UInt64(parts.attoseconds / 1_000_000_000)
+            waits.nanoseconds.append(nanoseconds)
+            if Self.switches() != before { waits.nanosecondsOfWaiting.append(nanoseconds) }
             written.withLock { $0.append(UInt32(number)) }
         }
         return waits
+    }
+
+    /// How often this thread has given up the processor by itself.
+    private static func switches() -> Int {
+        var usage = rusage()
+        _ = unsafe getrusage(1, &usage)  // RUSAGE_THREAD
+        return usage.ru_nvcsw
     }
 
     /// How many pairs of a copy are not as they were after `commit`.
