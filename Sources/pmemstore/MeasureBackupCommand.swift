@@ -40,7 +40,14 @@ struct MeasureBackupCommand: ParsableCommand {
     private func measure(
         _ store: Store, _ load: CommitLoad, _ place: String, _ options: StoreOptions
     ) throws {
-        let alone = try load.during { Thread.sleep(forTimeInterval: 5) }
+        var gate: [Duration] = []
+        let alone = try load.during {
+            // The one thing of a backup for which commits stand still: looking up how much space is in use.
+            for _ in 0..<1000 {
+                gate.append(ContinuousClock().measure { _ = store.statistics })
+                Thread.sleep(forTimeInterval: 0.005)
+            }
+        }
         try store.verifyExtents()
         var report: BackupReport?
         let beside = try load.during { report = try store.backup(to: place, options: options) }
@@ -48,6 +55,8 @@ struct MeasureBackupCommand: ParsableCommand {
         guard let report else { return }
         print("alone:       \(alone)")
         print("with backup: \(beside)")
+        gate.sort()
+        print("a backup holds the write gate once: p50 \(gate[500]), longest of 1000 \(gate[999])")
         let seconds = Double(report.nanoseconds) / 1e9
         print("backup: commit \(report.commit), \(report.pairs) pairs in \(Text.decimal(seconds)) s")
         print("block maps of the source: unchanged")
