@@ -241,6 +241,7 @@ internal import Glibc
         guard let (directory, last) = files.withLock({ Self.takeLast(&$0) }) else { return }
         keeper.dismiss(last.file)
         mapping.unmap(at: last.segment.baseOffset, byteCount: last.segment.byteCount)
+        durable?.unmap(at: last.segment.baseOffset, byteCount: last.segment.byteCount)
         try FailureStage.running.attempt(last.segment.path) { () throws(SystemFailure) in
             guard unsafe unlink(last.segment.path) == 0 else { throw SystemFailure("unlink") }
             try directory.synchronize()
