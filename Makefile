@@ -17,10 +17,16 @@ comma := ,
 PMEMBENCH = .build/release/pmembench
 LINTED := Package.swift Sources Tests
 
-.PHONY: help build bench test lint unit-test thread-test format clean
+# The crash lab: seconds for each of its workers, and what they do.
+CRASH_SECONDS ?= 240
+CRASH_LENGTH ?= 2
+CRASH_MUTANTS ?= 150
+NIGHT_SECONDS ?= 28800
+
+.PHONY: help build bench test lint unit-test thread-test crash-test crash-night format clean
 
 help:
-	@echo "make bench | test | build | lint | format | clean"
+	@echo "make bench | test | crash-test | crash-night | build | lint | format | clean"
 
 build:
 	@scripts/check-swift
@@ -35,8 +41,8 @@ bench:
 test:
 	@scripts/check-swift
 	@scripts/ensure-packages $(TEST_PACKAGES)
-	@$(MAKE) --no-print-directory lint unit-test thread-test
-	@echo "make test: lint, tests and ThreadSanitizer run passed"
+	@$(MAKE) --no-print-directory lint unit-test thread-test crash-test
+	@echo "make test: lint, tests, ThreadSanitizer run and crash lab passed"
 
 lint:
 	swift format lint --strict --recursive $(LINTED)
@@ -47,6 +53,16 @@ unit-test:
 # The suites whose names contain Concurrent once more under ThreadSanitizer, in a build directory of their own.
 thread-test:
 	swift test --sanitize thread --scratch-path .build-tsan --filter Concurrent
+
+# Crashes on simulated memory by the million, and mutants of the medium that must be noticed (docs/testing.md).
+crash-test:
+	swift build -c release --product crashlab
+	scripts/crash-test .build/release/crashlab $(CRASH_SECONDS) $(CRASH_LENGTH) $(CRASH_MUTANTS)
+
+# As crash-test, with all sequences of three steps and all mutants, for as long as one likes.
+crash-night:
+	swift build -c release --product crashlab
+	scripts/crash-test .build/release/crashlab $(NIGHT_SECONDS) 3 0
 
 format:
 	swift format --in-place --recursive $(LINTED)

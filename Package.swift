@@ -18,7 +18,9 @@ let package = Package(
     name: "PmemStore",
     products: [
         .library(name: "PmemStore", targets: ["PmemStore"]),
+        .library(name: "PmemStoreTesting", targets: ["PmemStoreTesting"]),
         .executable(name: "pmembench", targets: ["pmembench"]),
+        .executable(name: "crashlab", targets: ["crashlab"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
@@ -31,6 +33,15 @@ let package = Package(
             providers: [.apt(["libpmem-dev", "libpmemobj-dev"])]
         ),
         .target(name: "PmemStore", dependencies: ["CPmem"], swiftSettings: settings),
+        .target(name: "PmemStoreTesting", dependencies: ["PmemStore"], swiftSettings: settings),
+        .executableTarget(
+            name: "crashlab",
+            dependencies: [
+                "PmemStore", "PmemStoreTesting",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "pmembench",
             dependencies: [
@@ -41,7 +52,8 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
-            name: "PmemStoreTests", dependencies: ["PmemStore", "CPmem"], swiftSettings: settings),
+            name: "PmemStoreTests", dependencies: ["PmemStore", "PmemStoreTesting", "CPmem"],
+            swiftSettings: settings),
         .testTarget(name: "PmembenchTests", dependencies: ["pmembench"], swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

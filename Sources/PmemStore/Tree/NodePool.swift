@@ -18,7 +18,10 @@ internal import Glibc
     package init() {}
 
     deinit {
-        for index in unsafe 0..<arenas.count { unsafe munmap(arenas[index], Self.arenaBytes) }
+        for index in unsafe 0..<arenas.count {
+            if unsafe Virtual.reuse?.give(arenas[index], Self.arenaBytes) ?? false { continue }
+            unsafe munmap(arenas[index], Self.arenaBytes)
+        }
     }
 
     /// A block for a node of `byteCount` bytes, contents undefined, aligned to 64.
@@ -61,6 +64,12 @@ internal import Glibc
     /// Maps twice the size and cuts a 2 MiB-aligned arena out of it, so that one huge page can back it.
     private mutating func addArena() {
         let size = Self.arenaBytes
+        defer { bumpLeft = size }
+        if let arena = unsafe Virtual.reuse?.take(size) {
+            unsafe arenas.append(arena)
+            unsafe bump = unsafe arena
+            return
+        }
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
         guard let start = unsafe mmap(nil, 2 * size, PROT_READ | PROT_WRITE, flags, -1, 0),
             unsafe start != MAP_FAILED
@@ -74,6 +83,5 @@ internal import Glibc
         unsafe madvise(arena, size, MADV_HUGEPAGE)
         unsafe arenas.append(arena)
         unsafe bump = unsafe arena
-        bumpLeft = size
     }
 }
