@@ -32,13 +32,18 @@ PMEMBENCH = .build/release/pmembench
 LINTED := Package.swift Sources Tests
 
 FUZZ_SECONDS ?= 30
+# The crash lab: seconds for each of its workers, and what they do.
+CRASH_SECONDS ?= 240
+CRASH_LENGTH ?= 2
+CRASH_MUTANTS ?= 150
+NIGHT_SECONDS ?= 28800
 
-.PHONY: help build bench figures instructions test test-dax lease-matrix lint unit-test thread-test fuzz coverage audit \
-	format clean
+.PHONY: help build bench figures instructions test test-dax lease-matrix lint unit-test thread-test crash-test crash-night \
+	fuzz coverage audit format clean
 
 help:
-	@echo "make bench | figures | instructions | test | test-dax | lease-matrix | fuzz | coverage | audit | build | lint |" \
-		"format | clean"
+	@echo "make bench | figures | instructions | test | test-dax | crash-test | crash-night | lease-matrix | fuzz |" \
+		"coverage | audit | build | lint | format | clean"
 
 build:
 	@scripts/check-swift
@@ -73,9 +78,9 @@ instructions:
 test:
 	@scripts/check-swift
 	@scripts/ensure-packages $(TEST_PACKAGES)
-	@$(MAKE) --no-print-directory lint unit-test thread-test
+	@$(MAKE) --no-print-directory lint unit-test thread-test crash-test
 	@scripts/dax/when-possible $(DAX_CACHE) $(DAX_PACKAGES)
-	@echo "make test: lint, tests and ThreadSanitizer run passed"
+	@echo "make test: lint, tests, ThreadSanitizer run and crash lab passed"
 
 test-dax:
 	@scripts/check-swift
@@ -115,6 +120,16 @@ coverage:
 audit:
 	@scripts/ensure-packages $(PACKAGES) valgrind
 	scripts/audit
+
+# Crashes on simulated memory by the million, and mutants of the medium that must be noticed (docs/testing.md).
+crash-test:
+	swift build -c release --product crashlab
+	scripts/crash-test .build/release/crashlab $(CRASH_SECONDS) $(CRASH_LENGTH) $(CRASH_MUTANTS)
+
+# As crash-test, with all sequences of three steps and all mutants, for as long as one likes.
+crash-night:
+	swift build -c release --product crashlab
+	scripts/crash-test .build/release/crashlab $(NIGHT_SECONDS) 3 0
 
 format:
 	swift format --in-place --recursive $(LINTED)

@@ -26,8 +26,10 @@ let package = Package(
     name: "PmemStore",
     products: [
         .library(name: "PmemStore", targets: ["PmemStore"]),
+        .library(name: "PmemStoreTesting", targets: ["PmemStoreTesting"]),
         .executable(name: "pmembench", targets: ["pmembench"]),
         .executable(name: "pmemstore", targets: ["pmemstore"]),
+        .executable(name: "crashlab", targets: ["crashlab"]),
     ],
     traits: Set(
         engines.map { .trait(name: $0.trait, description: "pmembench with \($0.trait); needs \($0.package)") }
@@ -44,6 +46,15 @@ let package = Package(
         ),
         .target(name: "CBusGuard"),
         .target(name: "PmemStore", dependencies: ["CPmem", "CBusGuard"], swiftSettings: settings),
+        .target(name: "PmemStoreTesting", dependencies: ["PmemStore"], swiftSettings: settings),
+        .executableTarget(
+            name: "crashlab",
+            dependencies: [
+                "PmemStore", "PmemStoreTesting",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "pmembench",
             dependencies: [
@@ -69,7 +80,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "PmemStoreTests",
-            dependencies: ["PmemStore", "CPmem", "lease-matrix", "StoreWorkloads", "StoreFuzzing"],
+            dependencies: [
+                "PmemStore", "PmemStoreTesting", "CPmem", "lease-matrix", "StoreWorkloads", "StoreFuzzing",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "PmemstoreToolTests", dependencies: ["pmemstore", "PmemStore"], swiftSettings: settings),

@@ -3,8 +3,8 @@ internal import Glibc
 
 /// Brings a store from what a crash, or a clean close, has left on the medium to its newest durable commit.
 ///
-/// Until step 5 nothing is written: a store that is refused is left as it was. Step 5 writes two lines that no entry
-/// lies in, so a crash in the middle of recovery finds the same state again.
+/// Until step 5 nothing is written: a store that is refused is left as it was. Step 5 writes lines that no entry
+/// and no superblock lies in, so a crash in the middle of recovery finds the same state again.
 package struct Recovery<M: Medium> {
     let medium: M
     /// The segments' places, in order.
@@ -96,11 +96,14 @@ package struct Recovery<M: Medium> {
         let replay = LogReplay(writer: writer, storeBytes: storeBytes)
         let replayed = try replay.run(from: superblock)
         let nanoseconds = cpm_monotonic_nanoseconds() - begun
-        // 5. What was found is durable, also when only the process was killed before its fence; and whatever lies at
-        //    the tail can never be taken for an entry again.
+        // 5. What was found is durable, also when only the process was killed before its fence. Then, and not before,
+        //    whatever lies at the tail, or in the other superblock's slot, is made impossible to complete: an older
+        //    superblock, should this one not have arrived, may need the lines.
         medium.flush(superblock.fields.offset, Superblock.slotBytes)
         if let last = replayed.last { replay.flush(last) }
+        try medium.drain()
         writer.pointee.log.neutralizeTail()
+        neutralizeTornSuperblock(superblock)
         try medium.drain()
         // 6. Accept commits.
         writer.pointee.pace.measured(operations: replayed.operations, nanoseconds: nanoseconds)
@@ -129,6 +132,19 @@ package struct Recovery<M: Medium> {
                 .newerFormat(path: path, found: version, supported: UInt32(CPM_FORMAT_VERSION)))
         }
         return newest
+    }
+
+    /// Makes what a crash has left in the other slot unusable. The next checkpoint writes the same generation there: of
+    /// its words only those might arrive that the torn one lacked, and what that one names is overwritten by then.
+    private func neutralizeTornSuperblock(_ chosen: Superblock) {
+        let offset = Superblock.offset(generation: chosen.fields.generation &+ 1)
+        let slot = unsafe medium.read(offset, Superblock.slotBytes)
+        if unsafe Superblock(slot: slot, offset: offset) != nil { return }
+        unsafe withUnsafeTemporaryAllocation(byteCount: 64, alignment: 64) { line in
+            guard let zeros = line.baseAddress else { return }
+            unsafe memset(zeros, 0, 64)
+            if unsafe memcmp(slot, zeros, 64) != 0 { unsafe medium.copyIn(offset, zeros, 64) }
+        }
     }
 
     // MARK: Step 2

@@ -3,7 +3,7 @@ internal import Glibc
 
 /// The rooms of a store put together, over any medium. ``Store`` is this over ``DirectMedium``, with a directory.
 package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
-    private let place: WriterPlace<M>
+    let writerPlace: WriterPlace<M>
     package let readers: ReaderTable
     package let gate = WriterGate()
     package let space: NodeSpace<M>
@@ -30,7 +30,7 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
         recovered: Recovery<M>.Result, readers: ReaderTable, checkpointMedium: M, growth: (any StoreGrowth)?,
         quotaBytes: UInt64?
     ) {
-        place = recovered.writer
+        writerPlace = recovered.writer
         self.readers = readers
         space = recovered.writer.pointee.space
         map = recovered.map
@@ -49,12 +49,12 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
 
     /// Where the writer lives, for transactions.
     @inline(__always)
-    var writerAddress: UnsafeMutablePointer<Writer<M>> { unsafe place.address }
+    var writerAddress: UnsafeMutablePointer<Writer<M>> { unsafe writerPlace.address }
 
     /// The one writer. For whoever holds the gate.
     package var writer: Writer<M> {
-        @inline(__always) unsafeAddress { unsafe UnsafePointer(place.address) }
-        @inline(__always) unsafeMutableAddress { unsafe place.address }
+        @inline(__always) unsafeAddress { unsafe UnsafePointer(writerPlace.address) }
+        @inline(__always) unsafeMutableAddress { unsafe writerPlace.address }
     }
 
     /// Starts background checkpoints and growth. Without, both happen when a writer needs them.
@@ -74,7 +74,7 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     package func deallocate() {
         writer.maintenance = nil
         let chunks = writer.heap.chunkCount
-        place.deallocate()
+        writerPlace.deallocate()
         readers.deallocate()
         verified.deallocate()
         map.deallocate(count: chunks)

@@ -38,7 +38,7 @@ public final class Store: Sendable {
 
     /// Opens the store at a path, which is a directory; creates it when nothing is there.
     ///
-    /// Takes O(length of the commit log), whatever the store's size. One fence.
+    /// Takes O(length of the commit log), whatever the store's size. Two fences.
     ///
     /// - Throws: ``StoreError/open(_:)`` and ``StoreError/corrupted(_:)``; what is refused is left as it was.
     public static func open(

@@ -21,7 +21,10 @@ internal import Glibc
 
     deinit {
         free.deallocate()
-        for index in unsafe 0..<arenas.count { unsafe munmap(arenas[index], Self.arenaBytes) }
+        for index in unsafe 0..<arenas.count {
+            if unsafe Virtual.reuse?.give(arenas[index], Self.arenaBytes) ?? false { continue }
+            unsafe munmap(arenas[index], Self.arenaBytes)
+        }
         for address in large { unsafe Glibc.free(UnsafeMutableRawPointer(bitPattern: address)) }
     }
 
@@ -91,6 +94,12 @@ internal import Glibc
     /// Maps twice the size and cuts a 2 MiB-aligned arena out of it, so that one huge page can back it.
     private mutating func addArena() {
         let size = Self.arenaBytes
+        defer { bumpLeft = size }
+        if let arena = unsafe Virtual.reuse?.take(size) {
+            unsafe arenas.append(arena)
+            unsafe bump = unsafe arena
+            return
+        }
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
         guard let start = unsafe mmap(nil, 2 * size, PROT_READ | PROT_WRITE, flags, -1, 0),
             unsafe start != MAP_FAILED
@@ -104,6 +113,5 @@ internal import Glibc
         unsafe madvise(arena, size, MADV_HUGEPAGE)
         unsafe arenas.append(arena)
         unsafe bump = unsafe arena
-        bumpLeft = size
     }
 }

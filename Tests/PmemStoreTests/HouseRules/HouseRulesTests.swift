@@ -12,6 +12,7 @@ struct HouseRulesTests {
     /// From the medium up: a room knows itself and those before it.
     private static let rooms = [
         "Contract", "Media", "Format", "Extents", "Space", "Log", "Tree", "Transactions", "Recovery", "Store",
+        "Simulation",
     ]
 
     @Test("The rules see the files")

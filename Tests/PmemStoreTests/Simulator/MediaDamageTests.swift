@@ -2,6 +2,7 @@ internal import CPmem
 import Testing
 
 @testable internal import PmemStore
+@testable internal import PmemStoreTesting
 
 /// Bits that flip on the medium: what is read afterwards is right, or a typed error says what is damaged.
 ///
@@ -52,7 +53,7 @@ struct MediaDamageTests {
             defer { withExtendedLifetime(store) {} }
             var check = TreeCheck(space: store.engine.space)
             try check.check(TreeState(root: NodeReference(raw: superblock.root), pairs: 0, isCatalog: true))
-            for table in StoreOracle.tables {
+            for table: UInt32 in [0, 1, 2, 3] {
                 let root = NodeReference(raw: superblock.root)
                 try check.check(Catalog.table(table, in: root, space: check.space))
             }
@@ -71,7 +72,7 @@ struct MediaDamageTests {
 
     private static func image(_ run: CrashRun) -> SimulatedMemory {
         let image = run.memory.makeChild(isTracking: false)
-        image.loadPowerCut(.none)
+        image.reset()
         return image
     }
 
@@ -81,18 +82,17 @@ struct MediaDamageTests {
         var random = SeededGenerator(seed: TestPlan.seeds([31])[0])
         let places = try Self.places(part, run)
         let commit = run.store.commit
-        let model = try #require(run.explorer.allowed[commit])
-        let oracle = StoreOracle(layout: run.layout)
-        let image = run.memory.makeChild(isTracking: false)
+        let model = run.explorer.model
+        let image = CrashImage(run.memory.makeChild(isTracking: false), layout: run.layout)
         var refused = 0
         for _ in 0..<(150 * TestPlan.scale) {
             let range = try #require(places.randomElement(using: &random))
             let offset = Int.random(in: range, using: &random) & ~7
             let bit = UInt64.random(in: 0..<64, using: &random)
-            image.loadPowerCut(.none)
-            image.setEverywhere(offset, image.word(offset) ^ 1 << bit)
-            let result = oracle.failure(in: image, allowed: [commit: model], isThorough: true)
-            guard let failure = result.failure else {
+            image.memory.reset()
+            image.memory.setEverywhere(offset, image.memory.word(offset) ^ 1 << bit)
+            let verdict = image.check(allowed: [model.expected(at: commit)])
+            guard let failure = verdict.failure ?? FutureUse(image).failure(from: commit, model) else {
                 #expect(part != .log, "damage at \(offset), bit \(bit) went unnoticed")
                 continue
             }

@@ -2,6 +2,7 @@ internal import CPmem
 import Testing
 
 @testable internal import PmemStore
+@testable internal import PmemStoreTesting
 
 /// A closure that catches an error and goes on: what is committed is what the log says, or nothing.
 @Suite("Simulator: swallowed errors")
@@ -15,7 +16,7 @@ struct SwallowedErrorTests {
         try run.run([.commit((0..<600).map { .put([1], key: key($0), table: 1) }), .checkpoint])
         let root = NodeReference(raw: run.store.engine.checkpointer.superblock.root)
         let image = run.memory.makeChild(isTracking: false)
-        image.loadPowerCut(.none)
+        image.reset()
         let whole = try SimulatedStore(image, layout: run.layout)
         let tree = try Catalog.table(1, in: root, space: whole.engine.space)
         let leaf = try unsafe key(300).withUnsafeBytes {
@@ -41,9 +42,9 @@ struct SwallowedErrorTests {
         let range = ModelOperation.deleteRange(low: Self.key(0), high: nil, table: 1)
         #expect(throws: StoreError.self) {
             try store.transact([]) {
-                try ModelOperation.put([2], key: Self.key(0), table: 2).run(on: store.engine)
-                expectFailure { try range.run(on: store.engine) }
-                try ModelOperation.put([2], key: Self.key(1), table: 2).run(on: store.engine)
+                try ModelOperation.put([2], key: Self.key(0), table: 2).run(on: store)
+                expectFailure { try range.run(on: store) }
+                try ModelOperation.put([2], key: Self.key(1), table: 2).run(on: store)
                 return try store.engine.writer.commitTransaction()
             }
         }
@@ -51,9 +52,9 @@ struct SwallowedErrorTests {
         #expect(store.engine.writer.poisonReason == nil)
         // With a savepoint around it, the rest can be committed.
         let after = try store.transact([]) {
-            try ModelOperation.put([3], key: Self.key(0), table: 2).run(on: store.engine)
+            try ModelOperation.put([3], key: Self.key(0), table: 2).run(on: store)
             let mark = try store.engine.writer.mark()
-            expectFailure { try range.run(on: store.engine) }
+            expectFailure { try range.run(on: store) }
             expectFailure { _ = try store.engine.writer.mark() }
             try store.engine.writer.rollBack(to: mark)
             return try store.engine.writer.commitTransaction()

@@ -1,13 +1,11 @@
-@testable internal import PmemStore
-
 /// Makes transactions of every kind over few keys, from a seed.
-struct WorkloadGenerator {
+package struct WorkloadGenerator {
     private var random: SeededGenerator
     private let keys: [[UInt8]]
     /// Values beyond the record, in extents of their own, are rare because they are long.
-    var largeValues = 24
+    package var largeValues = 24
 
-    init(seed: UInt64, keyCount: Int = 24) {
+    package init(seed: UInt64, keyCount: Int = 24) {
         random = SeededGenerator(seed: seed)
         var keys: [[UInt8]] = [[]]
         for number in 1..<keyCount {
@@ -53,18 +51,18 @@ struct WorkloadGenerator {
         (0..<Int.random(in: 1...limit, using: &random)).map { _ in operation(nesting: nesting) }
     }
 
-    mutating func step() -> ModelStep {
+    package mutating func step() -> ModelStep {
         switch Int.random(in: 0..<20, using: &random) {
         case 0, 1: return .checkpoint
         case 2: return .abort(operations(upTo: 6))
-        case 3: return .reopen
+        case 3: return random.oneIn(2) ? .reopen : .kill
         case 4...8: return .commit([.put(value(), key: key(), table: 1)])
         default: return .commit(operations(upTo: 8))
         }
     }
 
     /// A transaction whose entry takes at least so many bytes of the log, or spills.
-    mutating func filler(entryBytes: Int) -> ModelStep {
+    package mutating func filler(entryBytes: Int) -> ModelStep {
         let count = max(1, (entryBytes - 24) / 24)
         let fill = UInt8.random(in: 0...255, using: &random)
         return .commit(

@@ -1,0 +1,73 @@
+internal import CPmem
+
+/// Recovers crash images, one after the other, and says what is wrong with each. Keeps its memory.
+///
+/// Strict: without damage, a report of corruption is a failure too.
+package final class CrashImage {
+    package let memory: SimulatedMemory
+    package let layout: SimulatedLayout
+    private let audit: StateAudit
+    private let readers = ReaderTable()
+
+    package init(_ memory: SimulatedMemory, layout: SimulatedLayout) {
+        self.memory = memory
+        self.layout = layout
+        audit = StateAudit(byteCount: memory.byteCount)
+    }
+
+    deinit { readers.deallocate() }
+
+    package struct Verdict {
+        /// The commit that was found; nil when recovery refused.
+        package var commit: UInt64?
+        package var failure: String?
+        package var error: StoreError?
+        /// Offsets of the lines that recovery makes zero: behind the newest entry, and the ring's first.
+        package var tailLine = 0
+        package var ringLine = 0
+    }
+
+    /// Reads and bytes that recovery may take: the ring twice, and a part for every operation that it can hold.
+    private var readLimit: Int { Int(layout.segment.logBytes) / 64 * 3 + 4096 }
+
+    /// Recovers the memory's image and compares it with the state of the commit that was found.
+    ///
+    /// - Parameter allowed: the states in which the store may be, by commit.
+    package func check(allowed: [ExpectedState]) -> Verdict {
+        memory.resetReadCount()
+        readers.publish(commit: 1, root: 0)
+        readers.publish(commit: 0, root: 0)
+        let result: Recovery<SimulatedMedium>.Result
+        do throws(StoreError) {
+            result = try layout.recovery(memory).recover(options: SimulatedLayout.options, readers: readers)
+        } catch {
+            return Verdict(commit: nil, failure: "recovery refused: \(error)", error: error)
+        }
+        defer {
+            let chunks = result.writer.pointee.heap.chunkCount
+            result.writer.deallocate()
+            result.verified.deallocate()
+            result.map.deallocate(count: chunks)
+        }
+        let commit = result.writer.pointee.commit
+        if memory.readCount > readLimit {
+            return Verdict(commit: commit, failure: "recovery took \(memory.readCount) reads")
+        }
+        guard let expected = allowed.first(where: { $0.commit == commit }) else {
+            return Verdict(
+                commit: commit, failure: "found commit \(commit), not one of \(allowed.map(\.commit))")
+        }
+        let failure = audit.failure(
+            result.writer.pointee.space, root: readers.newestRoot, writer: result.writer, expected)
+        let log = result.superblock.logOffset
+        let tail = result.writer.pointee.log.tail % result.superblock.logBytes
+        return Verdict(
+            commit: commit, failure: failure.map { "commit \(commit): \($0)" }, tailLine: Int(log + tail),
+            ringLine: Int(log))
+    }
+
+    /// As ``check(allowed:)``, of a store that runs.
+    package func check(_ store: SimulatedStore, _ expected: ExpectedState) -> String? {
+        audit.failure(store, expected)
+    }
+}

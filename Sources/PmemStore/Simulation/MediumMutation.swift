@@ -1,0 +1,49 @@
+/// Makes the calls of one site go wrong between the engine and the medium: a test of the tests.
+package struct MediumMutation: Sendable, CustomStringConvertible {
+    package enum Operator: String, Sendable, CaseIterable {
+        // Stores. The engine reads what it has written; the medium gets something else.
+        case dropStore, loseFirstUnit, loseLastUnit, loseLastLine, shiftStore, plainStore
+        // Flushes.
+        case dropFlush, shortenFlush, shiftFlush
+        // Drains.
+        case dropDrain, earlyDrain, lateDrain
+        // Costs, which the budgets must notice.
+        case duplicateStore, duplicateFlush, duplicateDrain
+
+        package func applies(to kind: SimulatedEvent.Kind) -> Bool {
+            switch self {
+            case .dropStore, .loseFirstUnit, .loseLastUnit, .loseLastLine, .shiftStore, .plainStore,
+                .duplicateStore:
+                kind == .copyIn
+            case .dropFlush, .shortenFlush, .shiftFlush, .duplicateFlush: kind == .flush
+            case .dropDrain, .earlyDrain, .lateDrain, .duplicateDrain: kind == .drain
+            }
+        }
+    }
+
+    package let kind: SimulatedEvent.Kind
+    package let role: SimulatedEvent.Role
+    package let site: UInt32
+    package let `operator`: Operator
+    /// Of so many calls one is struck.
+    package let period: Int
+
+    package init(
+        kind: SimulatedEvent.Kind, role: SimulatedEvent.Role, site: UInt32, operator: Operator, period: Int
+    ) {
+        self.kind = kind
+        self.role = role
+        self.site = site
+        self.operator = `operator`
+        self.period = period
+    }
+
+    package var description: String {
+        "\(`operator`) at line \(site) (\(role) \(kind))" + (period > 1 ? ", one in \(period)" : "")
+    }
+
+    @inline(__always)
+    func concerns(_ event: SimulatedEvent) -> Bool {
+        event.site == site && event.kind == kind && event.role == role
+    }
+}

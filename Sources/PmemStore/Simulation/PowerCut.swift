@@ -1,0 +1,338 @@
+/// Which pending units a power cut leaves, decided when somebody first reads them.
+///
+/// A run of recovery and oracle reads through it. Where a read meets stores whose fate is open, there are several
+/// futures; the run goes on with one of them, and ``advance()`` turns to the next, until all were run. What nobody
+/// reads never multiplies anything.
+///
+/// The unit of decision is what one call has stored, since the format covers each with a checksum: all of it arrived,
+/// or a proper part. Up to ``exhaustiveLimit`` words every part is run. Of more, these stand for all: nothing, each
+/// single word missing, each single word alone, the first and the last so many, and a few at random. Stores in order
+/// (plain ones to a line, or to a sector of the page cache) arrive as a prefix.
+@safe package final class PowerCut {
+    package static let exhaustiveLimit = 6
+    private static let randomParts = 4
+    /// Groups of more words have so many of them taken singly, evenly spread.
+    private static let singlesLimit = 96
+
+    private let lineFlags: UnsafeMutablePointer<UInt8>
+    private var flagged: [Int32] = []
+    private let lineCount: Int
+    private let written: UnsafeMutablePointer<UInt32>
+    private let reads: UnsafeMutablePointer<ReadState>
+    private var run: UInt32 { unsafe reads.pointee.run }
+    private var decidedRun: [UInt32] = []
+    private var decidedChoice: [Int32] = []
+    private var choices: [Int32] = []
+    private var arities: [Int32] = []
+    private var cursor = 0
+
+    init(lines: Int, reads: UnsafeMutablePointer<ReadState>) {
+        lineCount = lines
+        unsafe self.reads = unsafe reads
+        unsafe lineFlags = unsafe Virtual.allocate(UInt8.self, count: lines)
+        unsafe written = unsafe Virtual.allocate(UInt32.self, count: lines)
+    }
+
+    deinit {
+        unsafe Virtual.deallocate(lineFlags, count: lineCount)
+        unsafe Virtual.deallocate(written, count: lineCount)
+    }
+
+    // MARK: Crash points
+
+    /// A new crash point: all decisions about the parent's pending units are open.
+    func begin(_ parent: SimulatedMemory) {
+        for line in flagged { unsafe lineFlags[Int(line)] = 0 }
+        flagged.removeAll(keepingCapacity: true)
+        for unit in parent.units {
+            let line = unit.offset >> 6
+            if unsafe lineFlags[line] == 0 {
+                unsafe lineFlags[line] = 1
+                flagged.append(Int32(truncatingIfNeeded: line))
+            }
+        }
+        choices.removeAll(keepingCapacity: true)
+        arities.removeAll(keepingCapacity: true)
+        decidedRun = Array(repeating: 0, count: parent.groups.count)
+        decidedChoice = Array(repeating: 0, count: parent.groups.count)
+    }
+
+    func beginRun() {
+        unsafe reads.pointee.isOpen = !decidedRun.isEmpty
+        cursor = 0
+        unsafe reads.pointee.run &+= 1
+    }
+
+    /// Turns to the next future; false when all were run.
+    package func advance() -> Bool {
+        while let choice = choices.last, let arity = arities.last {
+            if choice + 1 < arity {
+                choices[choices.count - 1] += 1
+                return true
+            }
+            choices.removeLast()
+            arities.removeLast()
+        }
+        return false
+    }
+
+    /// The decisions of this run, for a replay token.
+    package var decisions: [Int32] {
+        get { choices }
+        set {
+            choices = newValue
+            arities = newValue.map { $0 + 1 }
+        }
+    }
+
+    /// How many decisions this run has met.
+    package var decisionCount: Int { cursor }
+
+    /// What has not been read so far in this run does not arrive.
+    func stop() { unsafe reads.pointee.isOpen = false }
+
+    private func choose(_ arity: Int) -> Int {
+        if cursor == choices.count {
+            choices.append(0)
+            arities.append(Int32(arity))
+        }
+        arities[cursor] = Int32(arity)
+        cursor += 1
+        return min(Int(choices[cursor - 1]), arity - 1)
+    }
+
+    // MARK: Lines
+
+    @inline(__always)
+    func isOpen(_ line: Int) -> Bool {
+        unsafe lineFlags[line] != 0 && written[line] != reads.pointee.run
+    }
+
+    /// The run has written the line itself.
+    @inline(__always)
+    func overwrite(_ line: Int) { unsafe written[line] = run }
+
+    /// Decides about all groups that a line holds units of, and about those that these overlap.
+    func decide(_ line: Int, in memory: SimulatedMemory, _ parent: SimulatedMemory) {
+        let range = (low: line << 6, high: line << 6 + 64)
+        var closure: [Int] = []
+        for index in parent.groups.indices where decidedRun[index] != run {
+            let group = parent.groups[index]
+            if group.low < range.high && group.high > range.low { closure.append(index) }
+        }
+        if closure.isEmpty { return }
+        var next = 0
+        while next < closure.count {
+            let met = parent.groups[closure[next]]
+            next += 1
+            for index in parent.groups.indices where decidedRun[index] != run && !closure.contains(index) {
+                let group = parent.groups[index]
+                if group.low < met.high && group.high > met.low { closure.append(index) }
+            }
+        }
+        closure.sort()
+        for index in closure where decidedRun[index] != run {
+            decide(index, among: closure, in: memory, parent)
+        }
+    }
+
+    private func decide(
+        _ index: Int, among closure: [Int], in memory: SimulatedMemory, _ parent: SimulatedMemory
+    ) {
+        let group = parent.groups[index]
+        if group.cell >= 0 {
+            decideCell(closure.filter { parent.groups[$0].cell == group.cell }, in: memory, parent)
+            return
+        }
+        let isOverlaid = closure.contains {
+            $0 > index && parent.groups[$0].low < group.high && parent.groups[$0].high > group.low
+        }
+        let choice = choose(isOverlaid ? 2 : Self.arity(group.count))
+        settle(index, isOverlaid && choice == 1 ? Self.nothing(group.count) : choice, in: memory, parent)
+    }
+
+    private func decideCell(_ members: [Int], in memory: SimulatedMemory, _ parent: SimulatedMemory) {
+        let present = members.count - choose(members.count + 1)
+        for (place, index) in members.enumerated() {
+            let choice = place < present ? 0 : Self.nothing(parent.groups[index].count)
+            settle(index, choice, in: memory, parent)
+        }
+    }
+
+    private func settle(
+        _ index: Int, _ choice: Int, in memory: SimulatedMemory, _ parent: SimulatedMemory
+    ) {
+        decidedRun[index] = run
+        decidedChoice[index] = Int32(choice)
+        let group = parent.groups[index]
+        for place in 0..<group.count where Self.isPresent(place, of: group.count, choice, seed: group.event) {
+            let unit = parent.units[group.first + place]
+            if unsafe written[unit.offset >> 6] == run { continue }
+            memory.place(unit)
+        }
+    }
+
+    /// Lays this run's decisions, and one for all groups that nobody has read, into another memory.
+    func materialize(into memory: SimulatedMemory, _ parent: SimulatedMemory, restArrives: Bool) {
+        for index in parent.groups.indices {
+            let group = parent.groups[index]
+            let isDecided = decidedRun[index] == run
+            if !isDecided && !restArrives { continue }
+            let choice = isDecided ? Int(decidedChoice[index]) : 0
+            for place in 0..<group.count
+            where Self.isPresent(place, of: group.count, choice, seed: group.event) {
+                let unit = parent.units[group.first + place]
+                memory.setEverywhere(unit.offset, unit.value)
+            }
+        }
+    }
+
+    /// For each group that was read: how much of it has arrived.
+    func description(_ parent: SimulatedMemory) -> [String] {
+        parent.groups.indices.map { index in
+            let group = parent.groups[index]
+            let place = "event \(group.event), line \(group.site), \(group.count) words from \(group.low)"
+            if decidedRun[index] != run { return "\(place): never read" }
+            let choice = Int(decidedChoice[index])
+            let missing = (0..<group.count).filter {
+                !Self.isPresent($0, of: group.count, choice, seed: group.event)
+            }
+            if missing.isEmpty { return "\(place): arrived" }
+            if missing.count == group.count { return "\(place): did not arrive" }
+            let offsets = missing.prefix(4).map { String(parent.units[group.first + $0].offset) }
+            return "\(place): \(missing.count) words missing, \(offsets.joined(separator: ", "))"
+        }
+    }
+
+    // MARK: Parts
+
+    /// Parts of a group of `count` words, the whole among them.
+    package static func arity(_ count: Int) -> Int {
+        if count <= exhaustiveLimit { return 1 << count }
+        let singles = min(count, singlesLimit)
+        return 2 + 2 * singles + 2 * (singles - 3) + randomParts
+    }
+
+    /// The part without any word.
+    static func nothing(_ count: Int) -> Int { count <= exhaustiveLimit ? 1 << count - 1 : 1 }
+
+    /// True when part `choice` of a group has the word at `place`. Part 0 is the whole.
+    package static func isPresent(_ place: Int, of count: Int, _ choice: Int, seed: Int) -> Bool {
+        if choice == 0 { return true }
+        if count <= exhaustiveLimit { return ((1 << count) - 1 - choice) >> place & 1 == 1 }
+        if choice == 1 { return false }
+        let singles = min(count, singlesLimit)
+        var rest = choice - 2
+        if rest < singles { return place != single(rest, count) }
+        rest -= singles
+        if rest < singles { return place == single(rest, count) }
+        rest -= singles
+        if rest < singles - 3 { return place < single(rest + 2, count) }
+        rest -= singles - 3
+        if rest < singles - 3 { return place >= single(rest + 2, count) }
+        rest -= singles - 3
+        if place == (rest + seed) % count { return false }
+        let mixed = (UInt64(place) &+ UInt64(rest + 7 * seed)) &* 0xbf58_476d_1ce4_e5b9
+        return (mixed ^ mixed >> 29) &* 0x94d0_49bb_1331_11eb >> 40 & 1 == 1
+    }
+
+    private static func single(_ index: Int, _ count: Int) -> Int {
+        count <= singlesLimit ? index : index * (count - 1) / (singlesLimit - 1)
+    }
+}
+
+/// What every read through a ``SimulatedMemory`` touches.
+struct ReadState {
+    var count = 0
+    /// The fate of pending units is open.
+    var isOpen = false
+    /// Number of the future that is run.
+    var run: UInt32 = 0
+}
+
+extension SimulatedMemory {
+    /// Reads through the door since ``resetReadCount()``.
+    package var readCount: Int { unsafe reads.pointee.count }
+
+    func resetReadCount() { unsafe reads.pointee.count = 0 }
+
+    /// What a power cut would leave here is now the question, once more for each ``beginFuture()``.
+    package func beginPowerCut() {
+        guard let parent else { return }
+        cut.begin(parent)
+    }
+
+    /// Becomes the parent's durable image with the fate of pending units open.
+    package func beginFuture() {
+        reset()
+        cut.beginRun()
+    }
+
+    /// Turns to the next future; false when all were run.
+    package func nextFuture() -> Bool { cut.advance() }
+
+    /// Decisions that this future has met; empty when nobody has read what is pending.
+    package var decisions: [Int32] {
+        get { cut.decisions }
+        set { cut.decisions = newValue }
+    }
+
+    /// Decisions that were met so far in this future.
+    package var decisionCount: Int { cut.decisionCount }
+
+    /// What nobody has read in this future does not arrive: from here on the image is ordinary memory.
+    package func settleFuture() { cut.stop() }
+
+    /// Lays this future's image, before anything was written to it, into a sibling.
+    package func materialize(into sibling: SimulatedMemory, restArrives: Bool) {
+        guard let parent else { return }
+        sibling.reset()
+        cut.materialize(into: sibling, parent, restArrives: restArrives)
+    }
+
+    /// What this future has decided, group by group.
+    package var futureDescription: [String] {
+        guard let parent else { return [] }
+        return cut.description(parent)
+    }
+
+    /// Of what differs from the parent's durable image.
+    package var imageHash: Int {
+        var hasher = Hasher()
+        for line in markedLines.sorted() {
+            hasher.combine(line)
+            for place in 0..<8 { hasher.combine(word(Int(line) << 6 + 8 * place)) }
+        }
+        return hasher.finalize()
+    }
+
+    @inline(__always)
+    func willRead(_ offset: Int, _ byteCount: Int) {
+        precondition(
+            offset >= 0 && byteCount >= 0 && offset + byteCount <= self.byteCount, "a read beyond the medium")
+        unsafe reads.pointee.count &+= 1
+        if unsafe reads.pointee.isOpen, byteCount > 0 { openLines(offset, byteCount) }
+    }
+
+    private func openLines(_ offset: Int, _ byteCount: Int) {
+        for line in (offset >> 6)...((offset + byteCount - 1) >> 6) where cut.isOpen(line) {
+            if let parent { cut.decide(line, in: self, parent) }
+        }
+    }
+
+    @inline(__always)
+    func overwrite(_ offset: Int, _ byteCount: Int) {
+        if byteCount == 0 { return }
+        for line in (offset >> 6)...((offset + byteCount - 1) >> 6) {
+            mark(line)
+            if unsafe reads.pointee.isOpen { cut.overwrite(line) }
+        }
+    }
+
+    /// A pending unit has arrived.
+    @inline(__always)
+    func place(_ unit: PendingUnit) {
+        mark(unit.offset >> 6)
+        unsafe (base + unit.offset).storeBytes(of: unit.value, as: UInt64.self)
+    }
+}

@@ -1,0 +1,69 @@
+/// A call through the door to the medium, as the simulator sees it.
+package struct SimulatedEvent: Sendable, CustomStringConvertible {
+    package enum Kind: UInt8, Sendable { case store8, copyIn, construct, flush, drain }
+
+    /// Whose medium it came through: a thread of its own as far as fences go.
+    package enum Role: UInt8, Sendable { case writer, checkpointer }
+
+    package let number: Int
+    package let kind: Kind
+    package let role: Role
+    package let offset: Int
+    package let byteCount: Int
+    /// Line of the call.
+    package let site: UInt32
+
+    package var description: String {
+        "event \(number) (\(role) \(kind) \(offset)+\(byteCount), line \(site))"
+    }
+
+    package init(number: Int, kind: Kind, role: Role, offset: Int, byteCount: Int, site: UInt32) {
+        self.number = number
+        self.kind = kind
+        self.role = role
+        self.offset = offset
+        self.byteCount = byteCount
+        self.site = site
+    }
+}
+
+extension SimulatedEvent.Role {
+    /// The role's bit in ``PendingUnit/startedBy``.
+    var bit: UInt8 { 1 << rawValue }
+}
+
+/// What a power cut can do to stores that are not durable.
+package enum MediumModel: String, Sendable, CaseIterable {
+    /// Cache lines: plain stores to one line arrive as a prefix; non-temporal units each on their own.
+    case lines
+    /// As `lines`, without the prefix: any subset of the units.
+    case paranoid
+    /// Caches are in the domain: plain stores are durable at once, non-temporal units with the fence.
+    case extendedCache
+    /// Page cache: sectors of 512 bytes, each as it was after some store to it.
+    case pages
+}
+
+/// An aligned word of 8 bytes that was stored and is not known to be durable.
+package struct PendingUnit: Sendable {
+    package let offset: Int
+    package let value: UInt64
+    /// The roles whose next drain makes it durable.
+    package var startedBy: UInt8
+}
+
+/// The pending units of one call, or of one call in one sector.
+package struct PendingGroup: Sendable {
+    package var first: Int
+    package var end: Int
+    package let event: Int
+    package let site: UInt32
+    package let role: SimulatedEvent.Role
+    /// The line or sector whose stores arrive in order; -1 where the units are free of each other.
+    package let cell: Int
+    /// Bytes from the lowest unit to behind the highest.
+    package let low: Int
+    package let high: Int
+
+    package var count: Int { end - first }
+}

@@ -1,0 +1,54 @@
+internal import CPmem
+
+/// Where things lie in simulated stores: one segment, the smallest log.
+package struct SimulatedLayout: Sendable {
+    package let segment: SegmentLayout
+
+    package init(chunks: Int = 24, logBytes: UInt64 = 16 << 10) {
+        guard
+            let segment = SegmentLayout(
+                index: 0, baseOffset: 0, byteCount: UInt64(chunks) << Space.chunkShift, logBytes: logBytes)
+        else { preconditionFailure("no segment has \(chunks) chunks") }
+        self.segment = segment
+    }
+
+    package var byteCount: Int { Int(segment.byteCount) }
+
+    /// The first superblock of an empty store, as creation writes it.
+    package func format(_ memory: SimulatedMemory) {
+        var superblock = StoreCreator.firstSuperblock(segment, identifier: (1, 2))
+        superblock.fields.salt = 0x5a17
+        let bytes = superblock.encoded()
+        let start = Int(Superblock.offset(generation: 1))
+        for index in stride(from: 0, to: bytes.count, by: 8) {
+            let word = bytes[index..<(index + 8)].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+            memory.setEverywhere(start + index, word)
+        }
+    }
+
+    package enum Region: String, Sendable, CaseIterable { case superblock, chunkTable, log, heap }
+
+    package func region(_ offset: Int) -> Region {
+        let offset = UInt64(offset)
+        if offset >= segment.reservedBytes { return .heap }
+        if offset >= segment.logOffset { return .log }
+        return offset >= segment.chunkTableOffset ? .chunkTable : .superblock
+    }
+
+    func recovery(_ memory: SimulatedMemory) -> Recovery<SimulatedMedium> {
+        let place = ChunkTableSegment(
+            firstChunk: 0, chunkCount: segment.chunkCount, tableOffset: segment.chunkTableOffset,
+            firstBlock: 0)
+        return Recovery(
+            medium: SimulatedMedium(memory: memory, role: .writer), segments: [place],
+            reservedBytes: [Int(segment.reservedBytes)], storeBytes: segment.byteCount,
+            addressBytes: segment.byteCount, path: "simulated")
+    }
+
+    /// Checkpoints come when a test asks for them or the log is full, never by the clock.
+    static var options: StoreOptions {
+        var options = StoreOptions()
+        options.recoveryTimeTargetNanoseconds = 1 << 50
+        return options
+    }
+}

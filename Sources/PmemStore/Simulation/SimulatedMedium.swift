@@ -1,0 +1,48 @@
+/// The door to a ``SimulatedMemory``.
+@safe package struct SimulatedMedium: Medium {
+    package let memory: SimulatedMemory
+    package let role: SimulatedEvent.Role
+
+    package init(memory: SimulatedMemory, role: SimulatedEvent.Role) {
+        self.memory = memory
+        self.role = role
+    }
+
+    @inline(__always)
+    package var base: UnsafeMutableRawPointer { unsafe memory.base }
+
+    @inline(__always)
+    package func load8(_ offset: UInt64) -> UInt64 {
+        memory.willRead(Int(offset), 8)
+        return memory.word(Int(offset))
+    }
+
+    @inline(__always)
+    package func read(_ offset: UInt64, _ byteCount: Int) -> UnsafeRawPointer {
+        memory.willRead(Int(offset), byteCount)
+        return unsafe UnsafeRawPointer(memory.base + Int(offset))
+    }
+
+    package func store8(_ offset: UInt64, _ value: UInt64, site: UInt32) {
+        memory.store8(offset, value, role: role, site: site)
+    }
+
+    package func copyIn(_ offset: UInt64, _ source: UnsafeRawPointer, _ byteCount: Int, site: UInt32) {
+        unsafe memory.copyIn(offset, source, byteCount, role: role, site: site)
+    }
+
+    package func construct<R>(
+        _ offset: UInt64, _ byteCount: Int, site: UInt32,
+        _ body: (UnsafeMutableRawBufferPointer) throws -> R
+    ) rethrows -> R {
+        try unsafe memory.construct(offset, byteCount, role: role, site: site, body)
+    }
+
+    package func flush(_ offset: UInt64, _ byteCount: Int, site: UInt32) {
+        memory.flush(offset, byteCount, role: role, site: site)
+    }
+
+    package func drain(site: UInt32) throws(StoreError) { memory.drain(role: role, site: site) }
+
+    package func note(_ event: MediumEvent) { memory.note(event) }
+}

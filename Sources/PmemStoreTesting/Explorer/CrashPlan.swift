@@ -1,0 +1,85 @@
+/// How much is explored at each crash point, beyond every future of a power cut.
+package struct CrashPlan: Sendable {
+    /// Of so many futures one is put to use after recovery: recovered again, probed, saved, opened again. 0: none.
+    package var use = 16
+    /// Crashes within the recovery of a future: of every distinct one (1), or of one in so many. 0: none.
+    package var nesting = 1
+    /// As `nesting`, one level deeper.
+    package var deepNesting = 50
+    /// Of so many futures one lives on: it commits and saves, and is crashed all the while. 0: none.
+    package var lives = 4000
+    /// At one of so many events the process is killed instead, and the power is cut later. 0: never.
+    package var kills = 200
+    /// A crash point with more futures is given up, and counted.
+    package var futureLimit = 100_000
+    /// Exploring ends with so many failures.
+    package var failureLimit = 1
+
+    package init() {}
+
+    /// Nothing but the futures of each crash point.
+    package static var flat: CrashPlan {
+        var plan = CrashPlan()
+        plan.nesting = 0
+        plan.lives = 0
+        plan.kills = 0
+        return plan
+    }
+}
+
+/// What was explored.
+package struct CrashTally: Sendable, CustomStringConvertible {
+    package var events = 0
+    package var points = 0
+    /// Futures at depth 1: recovered and compared.
+    package var states = 0
+    /// Futures of crashes within recovery, or within the life after it.
+    package var nested = 0
+    /// Of these, at depth 3.
+    package var deep = 0
+    package var used = 0
+    package var lives = 0
+    package var kills = 0
+    /// Crash points given up.
+    package var capped = 0
+    package var mostFutures = 0
+    /// Transactions that the store was too full for.
+    package var refused = 0
+
+    package init() {}
+
+    package var all: Int { states + nested }
+
+    package static func += (left: inout CrashTally, right: CrashTally) {
+        left.events += right.events
+        left.points += right.points
+        left.states += right.states
+        left.nested += right.nested
+        left.deep += right.deep
+        left.used += right.used
+        left.lives += right.lives
+        left.kills += right.kills
+        left.capped += right.capped
+        left.mostFutures = max(left.mostFutures, right.mostFutures)
+        left.refused += right.refused
+    }
+
+    package var description: String {
+        "\(all) states: \(states) at \(points) crash points (at most \(mostFutures) each, \(capped) given up), "
+            + "\(nested) nested (\(deep) of depth 3); \(used) used, \(lives) lives, "
+            + "\(kills) kills"
+    }
+}
+
+/// Something that the explorer found.
+package struct CrashFailure: Sendable, CustomStringConvertible {
+    /// What noticed it.
+    package enum Rung: String, Sendable, CaseIterable { case door, cut, nested, use, cost, live }
+
+    package let rung: Rung
+    package let text: String
+    /// Repeats it; empty where a whole run is needed.
+    package let token: String
+
+    package var description: String { "[\(rung)] \(text)" + (token.isEmpty ? "" : "\n  replay: \(token)") }
+}

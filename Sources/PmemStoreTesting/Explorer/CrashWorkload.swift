@@ -1,0 +1,94 @@
+package import PmemStore
+
+/// A run that a token can name: a start state and shapes, or a seed.
+package enum CrashWorkload: Sendable, Equatable {
+    /// A start state and shapes of ``OperationShapes``; only the last step is crashed.
+    case sequence(start: Int, shapes: [Int], model: MediumModel)
+    /// So many random steps.
+    case random(seed: UInt64, steps: Int, model: MediumModel)
+
+    /// As it stands in tokens: `seq/3/12.18/lines`, `rnd/77/20/pages`.
+    package var name: String {
+        switch self {
+        case .sequence(let start, let shapes, let model):
+            "seq/\(start)/\(shapes.map(String.init).joined(separator: "."))/\(model)"
+        case .random(let seed, let steps, let model): "rnd/\(seed)/\(steps)/\(model)"
+        }
+    }
+
+    package init?(name: String) {
+        let parts = name.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 4, let model = MediumModel(rawValue: parts[3]) else { return nil }
+        if parts[0] == "seq", let start = Int(parts[1]), start >= 0, start < OperationShapes.startNames.count
+        {
+            let shapes = parts[2].split(separator: ".").compactMap { Int($0) }
+            guard !shapes.isEmpty,
+                shapes.allSatisfy({ $0 >= 0 && $0 < OperationShapes.names.count })
+            else { return nil }
+            self = .sequence(start: start, shapes: shapes, model: model)
+        } else if parts[0] == "rnd", let seed = UInt64(parts[1]), let steps = Int(parts[2]), steps > 0 {
+            self = .random(seed: seed, steps: steps, model: model)
+        } else {
+            return nil
+        }
+    }
+
+    package var model: MediumModel {
+        switch self {
+        case .sequence(_, _, let model), .random(_, _, let model): model
+        }
+    }
+
+    /// The start state among ``OperationShapes/startNames``.
+    package var start: Int {
+        if case .sequence(let start, _, _) = self { return start }
+        return 0
+    }
+
+    package func makeRun(plan: CrashPlan, depth: Int) throws -> CrashRun {
+        try CrashRun(
+            start: OperationShapes.start(start), plan: plan, model: model, context: name, depth: depth,
+            leavingInRing: start == 4 ? 100 : nil)
+    }
+
+    /// Does the workload on a run that was made for one of the same start state and model.
+    package func run(on run: CrashRun) throws {
+        switch self {
+        case .sequence(_, let shapes, _):
+            try run.restart(seed: 1, context: name)
+            try run.quietly {
+                for (place, shape) in shapes.dropLast().enumerated() {
+                    try run.run(OperationShapes.step(shape, position: place))
+                }
+            }
+            if let last = shapes.last {
+                try run.run(OperationShapes.step(last, position: shapes.count - 1))
+            }
+        case .random(let seed, let steps, _):
+            try run.restart(seed: seed, context: name)
+            var generator = WorkloadGenerator(seed: seed)
+            for _ in 0..<steps where run.explorer.failures.isEmpty { try run.run(generator.step()) }
+        }
+    }
+}
+
+/// What repeats one future of one crash point: workload, event, decisions.
+package struct ReplayToken: Sendable, CustomStringConvertible {
+    package let workload: CrashWorkload
+    package let event: Int
+    package let decisions: [Int32]
+
+    package init?(_ text: String) {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 4, parts[0] == "pms1", let workload = CrashWorkload(name: String(parts[1])),
+            let event = Int(parts[2])
+        else { return nil }
+        self.workload = workload
+        self.event = event
+        decisions = parts[3].split(separator: ".").compactMap { Int32($0) }
+    }
+
+    package var description: String {
+        "pms1:\(workload.name):\(event):\(decisions.map(String.init).joined(separator: "."))"
+    }
+}
