@@ -31,10 +31,10 @@ SCRATCH ?= .build
 PMEMBENCH = .build/release/pmembench
 LINTED := Package.swift Sources Tests
 
-.PHONY: help build bench figures test test-dax lint unit-test thread-test format clean
+.PHONY: help build bench figures instructions test test-dax lint unit-test thread-test format clean
 
 help:
-	@echo "make bench | figures | test | build | lint | format | clean"
+	@echo "make bench | figures | instructions | test | build | lint | format | clean"
 
 build:
 	@scripts/check-swift
@@ -58,6 +58,13 @@ figures:
 		--engine $(FIGURE_ENGINES) --output $(BENCH_OUT)/figures.json
 	$(PMEMBENCH) report $(BENCH_OUT)/figures.json --directory $(BENCH_OUT)/figures \
 		$(addprefix --markdown ,$(FIGURE_FILES))
+
+# Instructions of a get and of a transaction of one put, counted by valgrind, against Benchmarks/instructions.golden.
+instructions:
+	@scripts/ensure-packages $(PACKAGES) $(ENGINE_PACKAGES) valgrind gcc libc6-dev binutils
+	@scripts/check-swift
+	swift build -c release --product pmembench $(ENGINE_TRAITS)
+	@scripts/instructions $(PMEMBENCH) Benchmarks/instructions.golden
 
 test:
 	@scripts/check-swift

@@ -120,7 +120,7 @@ import Testing
         row.samples = [1.0, 1].map {
             RoundSample(
                 seconds: $0, operations: Int(rate), operationsPerSecond: rate, backgroundWritesPerSecond: nil,
-                bytesPerPair: nil, p999Nanoseconds: 10)
+                bytesPerPair: nil, p50Nanoseconds: 5, p999Nanoseconds: 10)
         }
         return row
     }

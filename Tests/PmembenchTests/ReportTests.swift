@@ -96,7 +96,7 @@ import Testing
         row.samples = [1.0, 2, 3].map {
             RoundSample(
                 seconds: $0, operations: 1000, operationsPerSecond: rate, backgroundWritesPerSecond: nil,
-                bytesPerPair: bytes, p999Nanoseconds: 10)
+                bytesPerPair: bytes, p50Nanoseconds: 5, p999Nanoseconds: 10)
         }
         return row
     }

@@ -13,7 +13,7 @@
                 case .rollback: return "ROLLBACK"
                 case .put:
                     return
-                        "INSERT INTO pairs VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+                        "INSERT INTO pairs VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2"
                 case .get: return "SELECT value FROM pairs WHERE key = ?1"
                 case .delete: return "DELETE FROM pairs WHERE key = ?1"
                 case .up: return "SELECT key, value FROM pairs ORDER BY key"

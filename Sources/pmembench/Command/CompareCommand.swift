@@ -5,8 +5,9 @@ struct CompareCommand: ParsableCommand {
         commandName: "compare",
         abstract: "Compares the first engine with the others, round by round on one file system.",
         discussion: """
-            Within a round the engines take turns, and the one that begins changes from round to round. Ratios are \
-            paired by round: geometric mean, 95 % interval of Student's t for the mean of the logarithms.
+            Within a round the engines take turns, and the one that begins changes from round to round. \
+            Ratios are paired by round: \
+            geometric mean, 95 % interval of Student's t for the mean of the logarithms.
             Engines: \(EngineName.builtIn.map(\.rawValue).joined(separator: ", ")).
             """)
 

@@ -4,7 +4,7 @@ import Foundation
 struct LoadCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "load",
-        abstract: "Loads a text file in durable transactions, reopens the store and verifies every record.",
+        abstract: "Loads a text file in transactions, reopens the store and verifies every record.",
         discussion: """
             One record a line: key, tab, value. A line without a tab is a key with its line number as value.
             Of lines with equal keys the last one counts.

@@ -8,12 +8,14 @@ struct Pmembench: ParsableCommand {
         commandName: "pmembench",
         abstract: "Measures transactional key-value engines on persistent memory.",
         discussion: """
-            PMDK's form works, too: pmembench <benchmark> <options>, and pmembench <file.cfg> [scenario...] [options],
-            with \(PMDKBenchmark.allCases.map(\.rawValue).joined(separator: ", ")).
+            PMDK's form works, too: pmembench <benchmark> <options>, and
+            pmembench <file.cfg> [scenario...] [options], with
+            \(PMDKBenchmark.allCases.map(\.rawValue).joined(separator: ", ")).
             """,
         subcommands: [
             RunCommand.self, CompareCommand.self, LoadCommand.self, ReportCommand.self,
             LeaveKilledCommand.self,
+            CountedCommand.self,
         ])
 
     static func main() {

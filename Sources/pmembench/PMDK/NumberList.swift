@@ -81,7 +81,7 @@ struct NumberList {
         private func refusal(_ text: String) -> BenchmarkFailure {
             BenchmarkFailure(
                 .usage,
-                "--\(option): \"\(text)\" is neither a number nor a range; examples: 8, 1,2,4, 1:*2:32, 100:-10:50"
+                "--\(option): \"\(text)\" is neither number nor range; examples: 8, 1,2,4, 1:*2:32, 9:-2:1"
             )
         }
     }

@@ -96,8 +96,8 @@ enum PMDKBenchmark: String, CaseIterable, Sendable {
         ]
         guard ofPMDK.contains(where: { name.hasPrefix($0) }) else { return nil }
         return
-            "\(name) measures an interface that only PMDK has; run PMDK's own pmembench for it, or map_insert, "
-            + "map_get and map_remove here"
+            "\(name) measures an interface that only PMDK has; run PMDK's own pmembench for it, "
+            + "or map_insert, map_get and map_remove here"
     }
 }
 

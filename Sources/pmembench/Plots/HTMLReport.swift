@@ -12,16 +12,17 @@ struct HTMLReport {
             <!doctype html>
             <html lang="en"><head><meta charset="utf-8"><title>pmembench</title>
             <style>
-            body { font: 15px/1.5 sans-serif; max-width: 75em; margin: 2em auto; padding: 0 1em; color: #222; }
+            body { font: 15px/1.5 sans-serif; max-width: 75em; margin: 2em auto; color: #222; }
             table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 13px; }
-            th, td { padding: .2em .7em; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
+            th, td { padding: .2em .7em; text-align: right; border-bottom: 1px solid #ddd; }
             th:first-child, td:first-child, td.t, th.t { text-align: left; }
-            img { max-width: 100%; } .scroll { overflow-x: auto; } .ahead { color: #00653f; } .behind { color: #a33; }
+            img { max-width: 100%; } .scroll { overflow-x: auto; } .ahead { color: #063; }
+            .behind { color: #a33; }
             </style></head><body>
             <h1>pmembench: \(escaped(engine)) beside others</h1>
             \(report.isComplete ? "" : "<p>The run was interrupted.</p>")
             <p>\(escaped(report.origin)).</p>
-            <p>\(escaped(report.environment.engines.map { "\($0.engine) \($0.version)" }.joined(separator: ", "))).</p>
+            <p>\(escaped(versions)).</p>
             \(notes)
             \(pictures.map(figure).joined(separator: "\n"))
             <h2>Ratios</h2>
@@ -38,6 +39,10 @@ struct HTMLReport {
             + "src=\"data:image/svg+xml;base64,\(picture.svg.base64EncodedString())\">"
     }
 
+    private var versions: String {
+        report.environment.engines.map { "\($0.engine) \($0.version)" }.joined(separator: ", ")
+    }
+
     private var notes: String {
         let waits = report.engines.compactMap { engine in
             report.rows.first { $0.engine == engine }.map { "\(engine) waits for: \($0.durability)" }
@@ -51,7 +56,7 @@ struct HTMLReport {
 
     private var ratios: String {
         let lines = report.comparisons.map { one -> [String] in
-            let lessIsBetter = ["p999Nanoseconds", "bytesPerPair"].contains(one.metric)
+            let lessIsBetter = Metric(rawValue: one.metric)?.moreIsBetter == false
             let isAhead = lessIsBetter ? one.ratio.ratio < 1 : one.ratio.ratio > 1
             let ratio =
                 "<span class=\"\(isAhead ? "ahead" : "behind")\">"

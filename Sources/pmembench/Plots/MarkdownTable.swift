@@ -10,8 +10,8 @@ struct MarkdownTable {
     var text: String {
         let engine = report.engines.first ?? "-"
         let head = """
-            | workload | keys | value | threads | \(engine) per second | strongest opponent | ratio | 95 % |
-            |---|---|---|---|---|---|---|---|
+            | workload | keys | value | threads | \(engine), 1/s | best opponent | ratio | 95 % | by p50 |
+            |---|---|---|---|---|---|---|---|---|
             """
         let volatile = report.rows.contains { $0.domain == "volatile" }
         let medium = volatile ? " The medium forgets at a power cut." : ""
@@ -19,8 +19,9 @@ struct MarkdownTable {
         let rounds = report.rows.map(\.rounds.count).max() ?? 0
         let incomplete = report.isComplete ? "" : " The run was interrupted."
         let intro = """
-            \(report.origin).\(medium)\(incomplete) \(rounds) interleaved rounds; ratios paired by round, geometric \
-            mean, 95 % interval of Student's t.
+            \(report.origin).\(medium)\(incomplete) \(rounds) interleaved rounds; ratios paired by \
+            round, geometric mean, 95 % interval of Student's t. By p50: how many times as long the \
+            opponent's median transaction takes, which other work on the machine moves least.
             \(versions).
             """
         return ([Self.begin, wrapped(intro), "", head] + lines(engine) + ["", wrapped(waits), Self.end])
@@ -35,14 +36,19 @@ struct MarkdownTable {
                     && $0.keys == row.keys && $0.valueBytes == row.valueBytes && $0.threads == row.threads
             }
             return ["operationsPerSecond", "backgroundWritesPerSecond"].compactMap { metric in
-                own.filter { $0.metric == metric }.min { $0.ratio.ratio < $1.ratio.ratio }.map {
-                    line(row, $0, isWriter: metric == "backgroundWritesPerSecond")
+                own.filter { $0.metric == metric }.min { $0.ratio.ratio < $1.ratio.ratio }.map { worst in
+                    let isWriter = metric == "backgroundWritesPerSecond"
+                    let median = own.first { $0.metric == "p50Nanoseconds" && $0.opponent == worst.opponent }
+                    return line(row, worst, isWriter: isWriter, median: isWriter ? nil : median)
                 }
             }
         }
     }
 
-    private func line(_ row: SavedReport.Row, _ worst: SavedReport.Comparison, isWriter: Bool) -> String {
+    private func line(
+        _ row: SavedReport.Row, _ worst: SavedReport.Comparison, isWriter: Bool,
+        median: SavedReport.Comparison?
+    ) -> String {
         let perTransaction =
             row.operationsPerTransaction == 1 ? "" : ", \(row.operationsPerTransaction) per call"
         let rate = isWriter ? row.backgroundWritesPerSecond : Spread(row.rounds)?.median
@@ -54,6 +60,7 @@ struct MarkdownTable {
             row.benchmark + (isWriter ? ", the writer" : perTransaction), "\(row.keys)", "\(row.valueBytes)",
             "\(row.threads)", rate.map(TableReport.grouped) ?? "-", worst.opponent,
             TableReport.decimal(worst.ratio.ratio), interval,
+            TableReport.decimal(median.map { 1 / $0.ratio.ratio }),
         ]
         return "| " + cells.joined(separator: " | ") + " |"
     }

@@ -43,8 +43,8 @@ struct BenchmarkEnvironment: Sendable, Encodable {
         let forced = isForced ? ", libpmem forced" : ""
         let versions = engines.map { "\($0.engine) \($0.version)" }.joined(separator: ", ")
         return """
-            \(processor), \(processors) in use; Linux \(kernel); \(path): \(fileSystem), DAX \(dax)\(forced); \
-            \(date), commit \(commit)
+            \(processor), \(processors) in use; Linux \(kernel); \(path): \(fileSystem), \
+            DAX \(dax)\(forced); \(date), commit \(commit)
             \(versions)
             """
     }

@@ -42,6 +42,7 @@ struct RoundSample: Sendable, Encodable {
     var operationsPerSecond: Double
     var backgroundWritesPerSecond: Double?
     var bytesPerPair: Double?
+    var p50Nanoseconds: UInt64?
     var p999Nanoseconds: UInt64?
 }
 
@@ -87,10 +88,11 @@ extension BenchmarkRow {
 
 extension RoundResult {
     var sample: RoundSample {
-        RoundSample(
+        let latency = timing.latency.summary
+        return RoundSample(
             seconds: Double(timing.nanoseconds) / 1e9, operations: operations,
             operationsPerSecond: operationsPerSecond, backgroundWritesPerSecond: backgroundWritesPerSecond,
-            bytesPerPair: bytesPerPair, p999Nanoseconds: timing.latency.summary?.p999)
+            bytesPerPair: bytesPerPair, p50Nanoseconds: latency?.p50, p999Nanoseconds: latency?.p999)
     }
 }
 

@@ -2,6 +2,8 @@
 enum Metric: String, CaseIterable, Sendable, Encodable {
     case operationsPerSecond
     case backgroundWritesPerSecond
+    /// Moves least when other processes take the processor away.
+    case p50Nanoseconds
     case p999Nanoseconds
     case bytesPerPair
 
@@ -11,6 +13,7 @@ enum Metric: String, CaseIterable, Sendable, Encodable {
             switch self {
             case .operationsPerSecond: return sample.operationsPerSecond
             case .backgroundWritesPerSecond: return sample.backgroundWritesPerSecond
+            case .p50Nanoseconds: return sample.p50Nanoseconds.map(Double.init)
             case .p999Nanoseconds: return sample.p999Nanoseconds.map(Double.init)
             case .bytesPerPair: return sample.bytesPerPair
             }
@@ -20,7 +23,7 @@ enum Metric: String, CaseIterable, Sendable, Encodable {
     var moreIsBetter: Bool {
         switch self {
         case .operationsPerSecond, .backgroundWritesPerSecond: return true
-        case .p999Nanoseconds, .bytesPerPair: return false
+        case .p50Nanoseconds, .p999Nanoseconds, .bytesPerPair: return false
         }
     }
 
@@ -28,6 +31,7 @@ enum Metric: String, CaseIterable, Sendable, Encodable {
         switch self {
         case .operationsPerSecond: return "operations per second"
         case .backgroundWritesPerSecond: return "writes per second beside the readers"
+        case .p50Nanoseconds: return "median time of a transaction"
         case .p999Nanoseconds: return "p99.9 of a transaction"
         case .bytesPerPair: return "bytes per pair"
         }

@@ -14,8 +14,8 @@ enum TableReport {
             report.isComplete ? [] : ["INTERRUPTED: some rows are missing or have fewer rounds."]
         let table = TextTable.layOut([heads] + report.rows.map(cells), textColumns: textColumns)
         let notes = """
-            ops/s: median of the rounds; +-%: half the distance of its extremes. Latencies: one transaction of the \
-            median round. writes/s: a writer beside the readers. -: not known.
+            ops/s: median of the rounds; +-%: half the distance of its extremes. Latencies: one transaction \
+            of the median round. writes/s: a writer beside the readers. -: not known.
             """
         let parts = [
             [report.environment.summary, ""], interrupted, [table, notes], report.notes,
@@ -104,7 +104,7 @@ enum ComparisonTable {
             ]
         }
         return tables + [
-            "Ratios: geometric mean over rounds, paired round by round; interval of Student's t for its logarithm."
+            "Ratios: geometric mean over rounds, paired by round; interval of Student's t for its logarithm."
         ]
     }
 

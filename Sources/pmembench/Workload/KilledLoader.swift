@@ -22,7 +22,7 @@ enum KilledLoader {
         guard child.terminationReason == .uncaughtSignal, child.terminationStatus == SIGKILL else {
             throw BenchmarkFailure(
                 .failure,
-                "\(engine.rawValue): the child that was to be killed ended with status \(child.terminationStatus)"
+                "\(engine.rawValue): the child to be killed ended with status \(child.terminationStatus)"
             )
         }
     }
