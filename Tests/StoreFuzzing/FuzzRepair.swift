@@ -49,7 +49,7 @@ struct FuzzRepair {
 
     private func repairSuperblock(_ offset: Int) {
         write(0, offset + 12)
-        let blocks = Int(memory.load(offset + 116, as: UInt32.self))
+        let blocks = Int(memory.load(offset + 108, as: UInt32.self))
         let used = min(256 + (blocks + 3) / 4, Superblock.slotBytes)
         write(sum(offset, used, Checksum.seed(.superblock, offset: UInt64(offset))), offset + 12)
     }

@@ -1,16 +1,9 @@
 internal import StoreFuzzing
 import Testing
 
-@testable internal import PmemStore
-
-/// What `make fuzz` has found once, and a few inputs of chance, so that the fuzz targets themselves stay alive.
+/// A few inputs of chance for the target of `make fuzz`.
 @Suite("Faults: fuzzing", .serialized)
 struct FuzzTests {
-    private static func corpus(_ name: String) throws -> [[UInt8]] {
-        let directory = SourceTree.root + "/Tests/Corpus/" + name
-        return try DirectoryListing.names(directory).sorted().map { bytes(of: directory + "/" + $0) }
-    }
-
     private static func random(_ seed: UInt64, count: Int) -> [[UInt8]] {
         var random = SeededGenerator(seed: seed)
         return (0..<(count * TestPlan.scale)).map { _ in
@@ -19,13 +12,8 @@ struct FuzzTests {
         }
     }
 
-    @Test("Images that once trapped or hung, and images of chance, give results or errors")
-    func images() throws {
-        for input in try Self.corpus("image") + Self.random(31, count: 300) { ImageFuzz.run(input) }
-    }
-
     @Test("Streams of operations do to a store what they do to a model")
-    func operations() throws {
-        for input in try Self.corpus("operations") + Self.random(37, count: 300) { OperationFuzz.run(input) }
+    func operations() {
+        for input in Self.random(37, count: 300) { OperationFuzz.run(input) }
     }
 }
