@@ -91,7 +91,8 @@ let package = Package(
             name: "faultprobe", dependencies: ["PmemStore", "StoreWorkloads", "CFaults"],
             path: "Tests/FaultProbe", swiftSettings: settings),
         .target(
-            name: "StoreWorkloads", dependencies: ["PmemStore"], path: "Tests/StoreWorkloads",
+            name: "StoreWorkloads", dependencies: ["PmemStore", "PmemStoreTesting"],
+            path: "Tests/StoreWorkloads",
             swiftSettings: settings),
         .target(
             name: "StoreFuzzing", dependencies: ["PmemStore", "CPmem"], path: "Tests/StoreFuzzing",

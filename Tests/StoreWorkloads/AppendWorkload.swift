@@ -1,4 +1,5 @@
 public import PmemStore
+internal import PmemStoreTesting
 
 /// Threads that append to lists and read them, and write down what they did: a history that can be judged.
 ///
@@ -103,7 +104,7 @@ private struct Worker {
     let store: Store
     let thread: UInt64
     let ledger: LedgerFile
-    var random: WorkloadRandom
+    var random: SeededGenerator
     var count: UInt64 = 0
 
     init(_ workload: AppendWorkload, _ store: Store, thread: UInt64) {
@@ -112,7 +113,7 @@ private struct Worker {
         self.thread = thread
         ledger = LedgerFile(
             "\(workload.ledgerDirectory)/\(workload.generation).\(workload.process).\(thread)")
-        random = WorkloadRandom(seed: workload.seed &* 1009 &+ thread)
+        random = SeededGenerator(seed: workload.seed &* 1009 &+ thread)
     }
 
     private mutating func nextName() -> UInt64 {

@@ -1,5 +1,6 @@
 internal import CPmem
 internal import Glibc
+internal import StoreWorkloads
 import Testing
 
 @testable internal import PmemStore
@@ -218,7 +219,7 @@ struct OpenRefusalTests {
     func spawning() throws {
         let scratch = ScratchDirectory(.volatileMemory)
         try Fixture.create(scratch.store)
-        let spawner = Thread { for _ in 0..<50 { Shell.run("true") } }
+        let spawner = WorkloadThread { for _ in 0..<50 { Shell.run("true") } }
         defer { spawner.join() }
         for _ in 0..<50 {
             let directory = try Fixture.open(scratch.store)

@@ -1,3 +1,4 @@
+internal import PmemStoreTesting
 internal import StoreFuzzing
 import Testing
 

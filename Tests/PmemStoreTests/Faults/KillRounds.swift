@@ -1,3 +1,4 @@
+internal import PmemStoreTesting
 internal import StoreWorkloads
 
 @testable internal import PmemStore
@@ -25,7 +26,7 @@ struct KillRounds {
     mutating func run(_ round: UInt64) throws -> [String] {
         var random = SeededGenerator(seed: seed &* 10_000 &+ round)
         // One in four by the clock alone: some of these die while they recover.
-        let deadline = random.once(in: 4) ? 0 : UInt64.random(in: 1...60, using: &random)
+        let deadline = random.oneIn(4) ? 0 : UInt64.random(in: 1...60, using: &random)
         let microseconds = UInt64.random(in: 0...(deadline == 0 ? 40_000 : 3000), using: &random)
         let generation = round / Self.roundsPerGeneration
         let environment = lostFences.map { ["PMEMSTORE_POWER_CUT=\(random.next() >> 1),\($0)"] } ?? []

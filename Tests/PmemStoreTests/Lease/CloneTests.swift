@@ -1,5 +1,6 @@
 internal import CPmem
 internal import Glibc
+internal import StoreWorkloads
 internal import Synchronization
 import Testing
 
@@ -24,7 +25,7 @@ struct CloneTests {
         #expect(fixture.waitForLease())
         let isOver = Atomic<Bool>(false)
         let store = fixture.store
-        let writer = Thread {
+        let writer = WorkloadThread {
             var number = 0
             while !isOver.load(ordering: .relaxed) {
                 do {

@@ -1,5 +1,6 @@
 internal import CPmem
 internal import Glibc
+internal import StoreWorkloads
 import Testing
 
 @testable internal import PmemStore
@@ -91,7 +92,7 @@ struct VisitorTests {
     func stream() throws {
         let fixture = try LeaseFixture(.xfs) { $0.visitorPatienceNanoseconds = 1_000_000 }
         let path = fixture.segment
-        let readers = Thread {
+        let readers = WorkloadThread {
             for _ in 0..<20 { Shell.run("head -c 4096 '\(path)'") }
         }
         for round in 0..<300 {

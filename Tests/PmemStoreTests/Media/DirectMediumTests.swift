@@ -1,5 +1,6 @@
 internal import CPmem
 internal import Glibc
+internal import StoreWorkloads
 import Testing
 
 @testable internal import PmemStore
@@ -110,7 +111,7 @@ struct PendingPagesTests {
     func threads() throws {
         let mapping = try Mapping.reserve([1 << 30])
         let pages = PendingPages(path: "none", health: MappingHealth(path: "none"))
-        let other = Thread { pages.insert(0, 1) }
+        let other = WorkloadThread { pages.insert(0, 1) }
         pages.insert(1 << 20, 1)
         other.join()
         #expect(try unsafe pages.synchronize(base: mapping.base) == 1)

@@ -1,5 +1,7 @@
 internal import CPmem
 internal import Glibc
+internal import PmemStoreTesting
+internal import StoreWorkloads
 internal import Synchronization
 import Testing
 
@@ -30,7 +32,7 @@ struct BackupTests {
         for number in 1..<400 { try NumberedCommits.commit(UInt64(number), to: store) }
         let rounds = Guest.isHere ? 1 : 3
         let isOver = Atomic<Bool>(false)
-        let writer = Thread {
+        let writer = WorkloadThread {
             var next: UInt64 = 400
             while !isOver.load(ordering: .relaxed) {
                 do { try NumberedCommits.commit(next, to: store) } catch { Issue.record(error) }
@@ -184,7 +186,7 @@ struct BackupTests {
     private static func backUpUntilKilled(_ source: String, _ path: String, nanoseconds: UInt64) throws {
         let store = try Store.open(source, options: NumberedCommits.options)
         let moment = cpm_monotonic_nanoseconds() + nanoseconds
-        _ = Thread {
+        _ = WorkloadThread {
             while cpm_monotonic_nanoseconds() < moment {}
             kill(getpid(), SIGKILL)
         }

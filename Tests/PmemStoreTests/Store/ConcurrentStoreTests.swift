@@ -1,4 +1,5 @@
 internal import Glibc
+internal import StoreWorkloads
 internal import Synchronization
 import Testing
 
@@ -12,7 +13,7 @@ struct ConcurrentStoreTests {
     private func inThreads(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Void) {
         let failures = Mutex<[String]>([])
         let threads = (0..<count).map { number in
-            Thread {
+            WorkloadThread {
                 do { try body(number) } catch { failures.withLock { $0.append("\(error)") } }
             }
         }

@@ -1,3 +1,4 @@
+internal import PmemStoreTesting
 import Testing
 
 @testable internal import PmemStore

@@ -1,5 +1,7 @@
 internal import CPmem
 internal import Glibc
+internal import PmemStoreTesting
+internal import StoreWorkloads
 import Testing
 
 @testable internal import PmemStore
@@ -37,7 +39,7 @@ struct KilledStoreTests {
     private static func commitUntilKilled(_ path: String, _ ledger: String, microseconds: UInt32) throws {
         let store = try Store.open(path, options: NumberedCommits.options)
         let file = try OpenFile(ledger + "/acknowledged", flags: O_RDWR | O_CREAT, mode: 0o600)
-        let killer = Thread {
+        let killer = WorkloadThread {
             var pause = timespec(tv_sec: 0, tv_nsec: Int(microseconds) * 1000)
             unsafe nanosleep(&pause, nil)
             kill(getpid(), SIGKILL)

@@ -1,3 +1,4 @@
+internal import PmemStoreTesting
 import Testing
 
 @testable internal import PmemStore
@@ -44,7 +45,7 @@ struct ModelDriver {
 
     private mutating func write() throws {
         var next = model
-        let fails = random.once(in: 8)
+        let fails = random.oneIn(8)
         do {
             try fixture.store.write { tx in
                 try change(&tx, &next, depth: 0)
@@ -59,7 +60,7 @@ struct ModelDriver {
 
     private mutating func change(_ tx: inout WriteTransaction, _ model: inout StoreModel, depth: Int) throws {
         for _ in 0..<Int.random(in: 1...6, using: &random) {
-            if depth < 3, random.once(in: 6) { try savepoint(&tx, &model, depth: depth) }
+            if depth < 3, random.oneIn(6) { try savepoint(&tx, &model, depth: depth) }
             try operate(&tx, &model)
         }
     }
@@ -68,7 +69,7 @@ struct ModelDriver {
         _ tx: inout WriteTransaction, _ model: inout StoreModel, depth: Int
     ) throws {
         var next = model
-        let fails = random.once(in: 2)
+        let fails = random.oneIn(2)
         do {
             try tx.savepoint { inner in
                 try change(&inner, &next, depth: depth + 1)
@@ -77,7 +78,7 @@ struct ModelDriver {
             model = next
         } catch is Deliberate {
             try #require(fails)
-            if random.once(in: 3) { try #require(try tx.everything() == model) }
+            if random.oneIn(3) { try #require(try tx.everything() == model) }
         }
     }
 
@@ -114,7 +115,7 @@ struct ModelDriver {
         _ tx: inout WriteTransaction, _ model: inout StoreModel, _ name: String, _ key: [UInt8]
     ) throws {
         let before = model.tables[name]?[key]
-        let expected = random.once(in: 2) ? before : randomValue()
+        let expected = random.oneIn(2) ? before : randomValue()
         let value = randomValue()
         let table = try tx.modelTable(name)
         let isSwapped = try tx.compareAndSwap(expected: expected, new: value, forKey: key, in: table)
@@ -136,8 +137,8 @@ struct ModelDriver {
         _ tx: inout WriteTransaction, _ model: inout StoreModel, _ name: String, _ key: [UInt8]
     ) throws {
         let value = randomValue()
-        let room = value.count + (random.once(in: 2) ? 0 : Int.random(in: 1...70_000, using: &random))
-        let fails = random.once(in: 4)
+        let room = value.count + (random.oneIn(2) ? 0 : Int.random(in: 1...70_000, using: &random))
+        let fails = random.oneIn(4)
         do {
             let table = try tx.modelTable(name)
             try tx.put(byteCount: room, forKey: key, in: table) { span in
@@ -155,7 +156,7 @@ struct ModelDriver {
         if model.tables[name] == nil {
             _ = try tx.createTable(name)
             model.tables[name] = [:]
-        } else if random.once(in: 2) {
+        } else if random.oneIn(2) {
             try tx.dropTable(name)
             model.tables[name] = nil
         }
@@ -176,7 +177,7 @@ struct ModelDriver {
     // MARK: Reading
 
     private mutating func read() throws {
-        if let old = snapshots.randomElement(using: &random), random.once(in: 3) {
+        if let old = snapshots.randomElement(using: &random), random.oneIn(3) {
             try old.snapshot.read { tx in try look(tx, old.model) }
             try #require(Array(old.snapshot.pairs()) == old.model.pairs(in: StoreModel.main))
         } else {
@@ -217,16 +218,16 @@ struct ModelDriver {
             let key = randomKey()
             let place = all.firstIndex { !$0.key.lexicographicallyPrecedes(key) } ?? all.count
             var index = place
-            if random.once(in: 2) {
+            if random.oneIn(2) {
                 try #require(try cursor.seek(to: key) == (place < all.count))
             } else {
                 index -= 1
                 try #require(try cursor.seek(before: key) == (index >= 0))
             }
-            while all.indices.contains(index), !random.once(in: 5) {
+            while all.indices.contains(index), !random.oneIn(5) {
                 try #require(cursor.key.array == all[index].key)
                 try #require(try cursor.value.array == all[index].value)
-                let isForward = random.once(in: 2)
+                let isForward = random.oneIn(2)
                 index += isForward ? 1 : -1
                 let isThere = try isForward ? cursor.next() : cursor.previous()
                 try #require(isThere == all.indices.contains(index))
@@ -246,7 +247,7 @@ struct ModelDriver {
     // MARK: The store's life
 
     private mutating func takeOrDropSnapshot() throws {
-        if snapshots.count > 4 || (!snapshots.isEmpty && random.once(in: 3)) {
+        if snapshots.count > 4 || (!snapshots.isEmpty && random.oneIn(3)) {
             snapshots.remove(at: Int.random(in: 0..<snapshots.count, using: &random))
         } else {
             snapshots.append((try fixture.store.snapshot(), model))
@@ -254,7 +255,7 @@ struct ModelDriver {
     }
 
     private mutating func reopen() throws {
-        if !random.once(in: 3) { return }
+        if !random.oneIn(3) { return }
         snapshots = []
         switch Int.random(in: 0..<3, using: &random) {
         case 0: try fixture.reopen()
@@ -279,7 +280,7 @@ struct ModelDriver {
     }
 
     private mutating func randomBounds() -> ([UInt8]?, [UInt8]?) {
-        (random.once(in: 4) ? nil : randomKey(), random.once(in: 4) ? nil : randomKey())
+        (random.oneIn(4) ? nil : randomKey(), random.oneIn(4) ? nil : randomKey())
     }
 
     private mutating func randomValue() -> [UInt8] {

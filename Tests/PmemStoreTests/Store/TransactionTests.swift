@@ -1,4 +1,5 @@
 internal import Glibc
+internal import StoreWorkloads
 internal import Synchronization
 import Testing
 
@@ -159,7 +160,7 @@ struct TransactionTests {
         let store = fixture.store
         try store.write { tx in try tx.put(UInt64(0).bytes, forKey: "number") }
         let begun = Atomic<Bool>(false)
-        let writer = Thread {
+        let writer = WorkloadThread {
             while !begun.load(ordering: .acquiring) { sched_yield() }
             for number in 1...1000 {
                 _ = try? store.write { tx in try tx.put(UInt64(number).bytes, forKey: "number") }

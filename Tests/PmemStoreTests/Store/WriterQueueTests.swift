@@ -1,4 +1,5 @@
 internal import Glibc
+internal import StoreWorkloads
 internal import Synchronization
 import Testing
 
@@ -11,12 +12,12 @@ struct WriterQueueTests {
         let fixture = try StoreFixture()
         let store = fixture.store
         let arrived = Mutex<[Int]>([])
-        var threads: [Thread] = []
+        var threads: [WorkloadThread] = []
         try store.write { _ in
             for number in 0..<8 {
                 let began = Atomic<Bool>(false)
                 threads.append(
-                    Thread {
+                    WorkloadThread {
                         began.store(true, ordering: .releasing)
                         _ = try? store.write { _ in arrived.withLock { $0.append(number) } }
                     })

@@ -1,3 +1,5 @@
+internal import PmemStoreTesting
+
 /// Keys of one shape, as many as a test wants, each different from all others and ascending with its number.
 enum KeyFamily: CustomStringConvertible, Sendable {
     /// Four bytes behind a common prefix.

@@ -1,26 +1,5 @@
 internal import Glibc
 
-/// Random numbers that a test can ask for again: SplitMix64.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-        return word ^ (word >> 31)
-    }
-
-    /// True once in `count` times.
-    mutating func once(in count: Int) -> Bool { Int.random(in: 0..<count, using: &self) == 0 }
-
-    /// True in one of `count` cases.
-    mutating func oneIn(_ count: Int) -> Bool { once(in: count) }
-}
-
 /// The seeds that random tests run with.
 enum Seeds {
     /// `PMEMSTORE_SEED` alone when it is set, else the given ones and one that is new in every run.
