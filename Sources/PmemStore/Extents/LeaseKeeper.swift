@@ -9,9 +9,6 @@ internal import Synchronization
 /// could do harm: by sharing our blocks, or by writing. When the visitor has gone, the lease is taken again, the block
 /// map is measured, sharing is repaired, and stores go on. docs/lease.md tells the whole story.
 final class LeaseKeeper: @unchecked Sendable {
-    /// Makes the others' side of shared extents give up its share, so that ours stay where they are.
-    typealias Repair = @Sendable (LeasedFile) throws(StoreError) -> Void
-
     /// What is known of one file.
     private struct Kept {
         var leased: LeasedFile
@@ -22,7 +19,6 @@ final class LeaseKeeper: @unchecked Sendable {
 
     let health: MappingHealth
     let ground: LeaseGround
-    private let repair: Repair?
     private let files = Locked<[Kept]>([])
     /// The watching thread's number for the kernel; 0: there is none.
     private let watcher = Atomic<Int32>(0)
@@ -41,10 +37,9 @@ final class LeaseKeeper: @unchecked Sendable {
     private static let shortAttempts = 30
     private static let longestPause: Int64 = 10_000_000
 
-    init(health: MappingHealth, ground: LeaseGround, repair: Repair?) {
+    init(health: MappingHealth, ground: LeaseGround) {
         self.health = health
         self.ground = ground
-        self.repair = repair
     }
 
     // MARK: Files
@@ -123,7 +118,7 @@ final class LeaseKeeper: @unchecked Sendable {
             switch leased.verdict() {
             case .same: continue
             case .shared(let reason):
-                if let thread, repair != nil {
+                if let thread {
                     thread.signal(ExtentLease.signal)
                     if toleratesShares { continue }
                 } else {
@@ -324,9 +319,8 @@ extension LeaseKeeper {
         case .same: return nil
         case .changed(let reason): return reason
         case .shared(let reason):
-            guard let repair else { return reason }
             do throws(StoreError) {
-                try repair(leased)
+                try Sharing.repair(leased)
             } catch {
                 return "\(reason), which cannot be repaired: \(error)"
             }

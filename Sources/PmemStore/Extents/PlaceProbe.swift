@@ -46,7 +46,7 @@ package struct PlaceProbe: Sendable {
         }
         let ground = LeaseGround(
             file, fileSystem: fileSystem, isDirect: persistence.mapSync, options: options)
-        let keeper = LeaseKeeper(health: MappingHealth(path: file.path), ground: ground, repair: nil)
+        let keeper = LeaseKeeper(health: MappingHealth(path: file.path), ground: ground)
         keeper.adopt(LeasedFile(file: file, path: file.path, extents: extents, home: nil)) {
             mapping.acceptsFirstStore(at: 0)
         }

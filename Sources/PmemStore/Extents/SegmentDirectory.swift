@@ -83,10 +83,7 @@ internal import Glibc
         let ground = LeaseGround(
             store.sealed[0].file, fileSystem: store.fileSystem, isDirect: persistence.mapSync,
             options: options)
-        let directory = store.directory
-        let keeper = LeaseKeeper(health: health, ground: ground) { (leased) throws(StoreError) in
-            try Sharing.repair(leased, directory: directory)
-        }
+        let keeper = LeaseKeeper(health: health, ground: ground)
         do throws(StoreError) {
             for sealed in store.sealed {
                 keeper.adopt(sealed.leased(in: store.directory)) {

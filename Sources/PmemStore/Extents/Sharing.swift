@@ -75,9 +75,10 @@ package enum Sharing {
     /// Ends the sharing of an open store's segment. While nobody stores to it.
     ///
     /// - Throws: ``StoreError/OpenFailure/extentsChanged(path:reason:)``, with whom it is shared and the remedy.
-    static func repair(_ leased: LeasedFile, directory: OpenFile) throws(StoreError) {
+    static func repair(_ leased: LeasedFile) throws(StoreError) {
         let report = try FailureStage.running.attempt(leased.file.path) { () throws(SystemFailure) in
-            try end(on: leased.file, byteCount: leased.extents.byteCount, directory: directory)
+            try end(
+                on: leased.file, byteCount: leased.extents.byteCount, directory: leased.home ?? leased.file)
         }
         if let complaint = report.complaint {
             throw .open(.extentsChanged(path: leased.file.path, reason: complaint))

@@ -61,10 +61,7 @@ internal import Glibc
         }
         let ground = LeaseGround(
             file.file, fileSystem: file.fileSystem, isDirect: persistence.mapSync, options: options)
-        let directory = file.directory
-        keeper = LeaseKeeper(health: health, ground: ground) { (leased) throws(StoreError) in
-            try Sharing.repair(leased, directory: directory)
-        }
+        keeper = LeaseKeeper(health: health, ground: ground)
         pages = PendingPages(path: path, health: health)
         unsafe counters = .allocate(capacity: 1)
         unsafe counters.initialize(to: MediumCounters())

@@ -34,6 +34,22 @@ struct FileSystemTests {
     }
 
     @Test(
+        "A closed store keeps nothing open: its file system can be unmounted while the object lives",
+        .enabled(if: LoopMount.isAvailable(.ext4) && !Guest.isHere, "\(LoopMount.requirement)"))
+    func closedLetsGo() throws {
+        let mount = try #require(LoopMount(.ext4))
+        var options = StoreOptions()
+        options.initialBytes = 4 << 20
+        options.logBytes = 1 << 20
+        let store = try Store.open(mount.store, options: options)
+        let region = try LeasedRegion.create(mount.path + "/region", byteCount: 1 << 20)
+        try store.close()
+        region.close()
+        #expect(Shell.run("umount '\(mount.path)'"))
+        withExtendedLifetime((store, region)) {}
+    }
+
+    @Test(
         "A full file system refuses growth without a trace",
         .enabled(if: LoopMount.isAvailable(.ext4), "\(LoopMount.requirement)"))
     func noSpace() throws {

@@ -20,11 +20,12 @@ final class LeaseFixture {
     static let areAvailable = Ground.allCases.allSatisfy(\.isAvailable)
     static let pairs = 400
 
-    private let mount: LoopMount?
-    private let scratch: ScratchDirectory?
     let path: String
     var options: StoreOptions
     private(set) var store: Store
+    /// Behind everything that is open on it: properties go in order.
+    private let mount: LoopMount?
+    private let scratch: ScratchDirectory?
 
     init(_ ground: Ground, _ change: (inout StoreOptions) -> Void = { _ in }) throws {
         mount = try ground.kind.map { try #require(LoopMount($0)) }

@@ -55,7 +55,8 @@ final class LoopMount: Sendable {
         }
     }
 
-    deinit { if path != scratch.path { Shell.run("umount '\(path)'") } }
+    /// What a failed test still has open keeps the file system alive, out of sight, until the process ends.
+    deinit { if path != scratch.path { Shell.run("umount '\(path)' || umount -l '\(path)'") } }
 
     var store: String { path + "/store" }
 }

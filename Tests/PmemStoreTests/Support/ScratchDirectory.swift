@@ -22,6 +22,7 @@ final class ScratchDirectory: Sendable {
     }
 
     init(in root: String) {
+        precondition(Caretaker.isAtWork, "no shell to remove what tests leave")
         let number = Self.counter.add(1, ordering: .relaxed).newValue
         path = "\(root)/pmemstore-test-\(getpid())-\(number)"
         precondition(unsafe mkdir(path, 0o700) == 0, "no scratch directory at \(path)")

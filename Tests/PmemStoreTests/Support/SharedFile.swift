@@ -9,13 +9,14 @@ final class SharedFile {
     static let isPossible = Guest.isHere ? Guest.canShare : LoopMount.isAvailable(.xfs)
     static let requirement = Guest.isHere ? "this file system has no reflink" : LoopMount.requirement
 
-    private let mount: LoopMount?
     private let scratch: ScratchDirectory
     let directory: OpenFile
     let file: OpenFile
     /// The file's map before anything was cloned.
     let map: ExtentMap
     let contents: [UInt8]
+    /// Behind everything that is open on it: properties go in order.
+    private let mount: LoopMount?
 
     /// - Parameter kind: Of the loop device; the guest has but one.
     init?(_ kind: LoopMount.Kind = .xfs) throws {
