@@ -27,6 +27,9 @@ package import CPmem
     }
     @inline(__always)
     package var level: Int { unsafe Int(header.pointee.level) }
+    /// Level and flags in one word. A child's is its parent's less one.
+    @inline(__always)
+    package var kind: UInt16 { unsafe (address + NodeLayout.kindOffset).loadUnaligned(as: UInt16.self) }
     @inline(__always)
     package var isLeaf: Bool { unsafe header.pointee.level == 0 }
     @inline(__always)
@@ -80,6 +83,11 @@ package import CPmem
 package enum NodeLayout {
     package static let headerBytes = MemoryLayout<cpm_node>.size
     package static let byteCount = 1024
+    /// Offset of `level` and `flags` in the header.
+    package static let kindOffset = 6
+    /// The level in a ``NodePointer/kind``.
+    @inline(__always)
+    package static var levelMask: UInt16 { 0xff }
     package static let leafCapacity = 56
     package static let leafReferences = headerBytes + 8 * leafCapacity
     package static let leafPrefix = leafReferences + 8 * leafCapacity

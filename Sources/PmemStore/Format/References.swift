@@ -55,6 +55,9 @@ package struct NodeReference: Equatable, Sendable {
 
     @inline(__always)
     package var check: UInt32 { UInt32(truncatingIfNeeded: raw >> 48) }
+
+    /// True for what may stand on the medium: a place, bits 1...5 clear.
+    package var isPlace: Bool { raw & 63 == 1 }
 }
 
 /// How a place is packed into a word.

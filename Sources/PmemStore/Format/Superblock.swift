@@ -12,6 +12,10 @@ package struct Superblock: Sendable {
     /// Blocks that a slot's bits can name.
     package static let blockLimit = (slotBytes - headerBytes) * 4
 
+    /// Counters beyond these are damage: no store lives so long, and nothing overflows below them.
+    package static let numberLimit: UInt64 = 1 << 62
+    package static let epochLimit: UInt64 = 1 << 31
+
     package init(fields: cpm_superblock, copyBits: [UInt8]) {
         self.fields = fields
         self.copyBits = copyBits

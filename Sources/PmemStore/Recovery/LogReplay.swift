@@ -152,6 +152,9 @@ struct LogReplay<M: Medium> {
             try writer.pointee.replayDelete(operation)
             return
         }
+        guard UInt64(record.epoch) <= Superblock.epochLimit else {
+            throw .corrupted(.init(.record, offset: offset, detail: "epoch \(record.epoch)"))
+        }
         try claim(record, at: offset)
         writer.pointee.raiseEpoch(above: record.epoch)
         if LeafEntry.kind(operation) == CPM_OPERATION_PUT {

@@ -158,11 +158,21 @@ package struct Recovery<M: Medium> {
             fields.logBytes >= 4096 && fields.logBytes % 64 == 0 && fields.logOffset % 64 == 0
             && fields.logOffset < storeBytes && fields.logBytes <= storeBytes - fields.logOffset
         guard isRing, fields.byteCount <= storeBytes else {
-            throw .corrupted(
-                .init(
-                    .superblock, offset: fields.offset,
-                    detail: "log or size beyond the store's \(storeBytes) bytes"))
+            throw damaged(fields, "log or size beyond the store's \(storeBytes) bytes")
         }
+        guard fields.root == 0 || NodeReference(raw: fields.root).isPlace else {
+            throw damaged(fields, "root \(fields.root) names no place of a node")
+        }
+        let numbers = [fields.generation, fields.commit, fields.logPosition]
+        guard numbers.allSatisfy({ $0 <= Superblock.numberLimit }), fields.logPosition % 64 == 0,
+            fields.epoch <= Superblock.epochLimit
+        else {
+            throw damaged(fields, "generation, commit, log position, epoch: \(numbers), \(fields.epoch)")
+        }
+    }
+
+    private func damaged(_ superblock: cpm_superblock, _ detail: String) -> StoreError {
+        .corrupted(.init(.superblock, offset: superblock.offset, detail: detail))
     }
 
     // MARK: Step 3
@@ -181,6 +191,7 @@ package struct Recovery<M: Medium> {
         try table.load(medium) { (chunk, descriptor) throws(StoreError) in
             try heap.restore(chunk, descriptor: descriptor)
         }
+        try heap.checkRestored()
         return table
     }
 

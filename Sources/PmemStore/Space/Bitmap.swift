@@ -31,8 +31,16 @@ package enum Bitmap {
                     .bitmap, offset: place,
                     detail: "checksum \(head.checksum), computed \(checksum), descriptor \(named)"))
         }
+        var live = 0
         for word in 0..<geometry.words {
-            unsafe words[word] |= (bytes + 16).loadUnaligned(fromByteOffset: 8 * word, as: UInt64.self)
+            let bits = unsafe (bytes + 16).loadUnaligned(fromByteOffset: 8 * word, as: UInt64.self)
+            live += bits.nonzeroBitCount
+            unsafe words[word] |= bits
+        }
+        let named = unsafe Int(map.saved(index).pointee.liveSlots)
+        guard live == named else {
+            throw .corrupted(
+                .init(.bitmap, offset: place, detail: "\(live) bits, the descriptor says \(named)"))
         }
     }
 

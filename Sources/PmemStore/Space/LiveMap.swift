@@ -41,6 +41,7 @@ internal import Glibc
     /// A slot or a run is not reachable any more.
     package mutating func died(_ offset: UInt64) throws(StoreError) {
         let index = ChunkMap.index(offset)
+        guard index < map.limit else { throw inconsistent(offset, "died beyond the store") }
         let chunk = unsafe map[index]
         if unsafe chunk.pointee.kind == Chunk.run {
             setRun(index, kind: Chunk.free)

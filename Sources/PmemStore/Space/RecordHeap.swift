@@ -23,6 +23,8 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     private var current: [Int]
     private var partial: [[UInt32]]
     private var freeHint = 0
+    /// While chunks are restored: those that the last run still has to have.
+    private var runBodies = 0..<0
 
     package init(medium: M, map: ChunkMap) {
         self.medium = medium
@@ -74,6 +76,10 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     package mutating func restore(_ index: Int, descriptor: UInt64) throws(StoreError) {
         let kind = UInt8(truncatingIfNeeded: descriptor)
         if kind == Chunk.free || kind == Chunk.reserved { return }
+        if runBodies.isEmpty == (kind == Chunk.runBody) || !runBodies.isEmpty && index != runBodies.lowerBound
+        {
+            throw damaged(index, "kind \(kind) where a run of \(runBodies.count) more chunks lies")
+        }
         let chunk = unsafe map[index]
         guard unsafe chunk.pointee.kind == Chunk.free else { throw damaged(index, "two kinds") }
         freeChunks -= 1
@@ -82,7 +88,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         if kind == Chunk.run {
             try restoreRun(index, length: Int(descriptor >> 32))
         } else if kind == Chunk.runBody {
-            // Counted by its head.
+            runBodies = (index + 1)..<runBodies.upperBound
         } else if Chunk.sizeClass(kind) != nil {
             setGeometry(index)
             let live = UInt32(truncatingIfNeeded: descriptor >> 16 & 0xffff)
@@ -102,6 +108,12 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         guard length > 0, index + length <= chunkCount else { throw damaged(index, "run of \(length)") }
         unsafe map[index].pointee.runLength = UInt32(length)
         unsafe map.saved(index).pointee.liveSlots = 1
+        runBodies = (index + 1)..<(index + length)
+    }
+
+    /// All chunks were restored.
+    package func checkRestored() throws(StoreError) {
+        if !runBodies.isEmpty { throw damaged(runBodies.lowerBound, "free where a run goes on") }
     }
 
     private func damaged(_ index: Int, _ detail: String) -> StoreError {

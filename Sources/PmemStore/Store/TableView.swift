@@ -41,7 +41,19 @@ extension NodeSpace {
             throw lost(reference, record)
         }
         if verifiesRecords { try verify(record, at: RecordReference(raw: reference).offset) }
-        return record.isExternal ? try unsafe external(record) : unsafe record.inlineValue
+        return record.isExternal ? try unsafe external(record) : try unsafe inlineValue(record, reference)
+    }
+
+    @inline(__always)
+    private func inlineValue(
+        _ record: RecordPointer, _ reference: UInt64
+    ) throws(StoreError) -> UnsafeRawBufferPointer {
+        let start = Record.headerBytes &+ record.keyBytes
+        let count = Int(record.rawValueBytes)
+        let offset = RecordReference(raw: reference).offset
+        let end = offset &+ UInt64(truncatingIfNeeded: start &+ count)
+        if end > verified.storeBytes { throw tooLong(offset, record) }
+        return unsafe UnsafeRawBufferPointer(start: record.address + start, count: count)
     }
 
     private func external(_ record: RecordPointer) throws(StoreError) -> UnsafeRawBufferPointer {
@@ -65,13 +77,16 @@ extension NodeSpace {
     @inline(never)
     private func verify(_ record: RecordPointer, at offset: UInt64) throws(StoreError) {
         let end = verified.storeBytes
-        guard offset <= end, UInt64(record.byteCount) <= end - offset else {
-            throw damaged(.record, offset, "\(record.byteCount) bytes lead beyond the store's \(end)")
-        }
+        guard offset <= end, UInt64(record.byteCount) <= end - offset else { throw tooLong(offset, record) }
         let computed = record.computedChecksum(offset: offset)
         if computed != record.checksum {
             throw damaged(.record, offset, "checksum \(record.checksum), computed \(computed)")
         }
+    }
+
+    @inline(never)
+    private func tooLong(_ offset: UInt64, _ record: RecordPointer) -> StoreError {
+        damaged(.record, offset, "\(record.byteCount) bytes lead beyond the store's \(verified.storeBytes)")
     }
 
     private func lost(_ reference: UInt64, _ record: RecordPointer) -> StoreError {

@@ -47,7 +47,7 @@ internal import Glibc
 
     deinit {
         unsafe scratch.deallocate()
-        unsafe shared.deinitialize(count: 1)
+        _ = unsafe shared.move()
         unsafe shared.deallocate()
     }
 

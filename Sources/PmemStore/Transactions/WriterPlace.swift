@@ -9,7 +9,8 @@
     }
 
     package func deallocate() {
-        unsafe address.deinitialize(count: 1)
+        // Moved out, because deinitialising it in place leaves its deinit out where the medium is another module's.
+        _ = unsafe address.move()
         unsafe address.deallocate()
     }
 

@@ -27,7 +27,8 @@ package enum Catalog {
     ) throws(StoreError) -> TreeState {
         let root = NodeReference(raw: try lookup(table, catalog, space))
         if root.isNone { return .empty }
-        return unsafe TreeState(root: root, pairs: try space.node(root).header.pointee.pairs)
+        let node = try space.root(root, isCatalog: false)
+        return unsafe TreeState(root: root, pairs: node.header.pointee.pairs)
     }
 
     /// Heads are whole keys here, so that a search needs no key bytes at all.
@@ -36,11 +37,11 @@ package enum Catalog {
         _ table: UInt32, _ catalog: NodeReference, _ space: NodeSpace<M>
     ) throws(StoreError) -> UInt64 {
         if catalog.isNone { return 0 }
-        var node = try space.node(catalog)
+        var node = try space.root(catalog, isCatalog: true)
         if !node.isLeaf {
             while !node.isLeaf {
                 let index = try unsafe withKey(table) { (key: KeyBytes) in unsafe node.childIndex(key) }
-                node = try unsafe space.node(NodeReference(raw: cpm_load8(node.children + index)))
+                node = try space.child(index, of: node)
             }
         }
         let index = node.lowerBound(UInt64(table), from: 0, count: node.count)

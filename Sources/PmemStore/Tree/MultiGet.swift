@@ -45,8 +45,7 @@ internal import CPmem
         for _ in 0..<top.level {
             for index in 0..<count {
                 let node = pointer(index)
-                let child = unsafe NodeReference(raw: cpm_load8(node.children + node.childIndex(keys[index])))
-                let next = try space.node(child)
+                let next = try unsafe space.child(node.childIndex(keys[index]), of: node)
                 next.prefetchHeads()
                 unsafe nodes[index] = unsafe UInt(bitPattern: next.address)
             }

@@ -37,6 +37,34 @@ package struct NodeSpace<M: Medium>: Sendable {
         return try verify(reference)
     }
 
+    /// The node that an entry of an inner node names.
+    ///
+    /// - Throws: As ``node(_:)``, also when the node is not of the level below, or of the catalog in a table's tree. So
+    ///   no descent goes round in a circle, whatever the medium holds.
+    @inline(__always)
+    package func child(_ index: Int, of node: NodePointer) throws(StoreError) -> NodePointer {
+        try child(index, of: node, kind: node.kind &- 1)
+    }
+
+    /// As ``child(_:of:)``, for a descent that carries the kind that the child must have.
+    @inline(__always)
+    package func child(_ index: Int, of node: NodePointer, kind: UInt16) throws(StoreError) -> NodePointer {
+        let reference = unsafe NodeReference(raw: cpm_load8(node.children + index))
+        let child = try self.node(reference)
+        if child.kind != kind { throw misplaced(reference, child, below: node) }
+        return child
+    }
+
+    /// The root that a reference names.
+    ///
+    /// - Throws: As ``node(_:)``, also when a catalog is expected and the node is not of one, or the other way round.
+    @inline(__always)
+    package func root(_ reference: NodeReference, isCatalog: Bool) throws(StoreError) -> NodePointer {
+        let node = try self.node(reference)
+        if node.isCatalog != isCatalog { throw damaged(reference, "a root of another tree") }
+        return node
+    }
+
     /// As ``node(_:)``; nil where the node would have to be verified first.
     package func nodeIfVerified(_ reference: NodeReference) -> NodePointer? {
         if reference.isResident { return NodePointer(resident: reference) }
@@ -59,7 +87,8 @@ package struct NodeSpace<M: Medium>: Sendable {
         unsafe cpm_prefetch(address + 64)
     }
 
-    /// First touch since the store was opened: magic, size, place, checksum and the reference's own check bits.
+    /// First touch since the store was opened: magic, size, place, checksum, the reference's own check bits, and
+    /// everything by which the node could lead beyond itself or beyond the store.
     @inline(never)
     private func verify(_ reference: NodeReference) throws(StoreError) -> NodePointer {
         let offset = reference.offset
@@ -71,8 +100,6 @@ package struct NodeSpace<M: Medium>: Sendable {
         let node = unsafe NodePointer(UnsafeMutableRawPointer(mutating: header))
         let fields = unsafe node.header.pointee
         guard fields.magic == UInt16(CPM_NODE_MAGIC), fields.place == offset, fields.lines >= 16,
-            Int(fields.count) <= (fields.level == 0 ? NodeLayout.leafCapacity : NodeLayout.innerCapacity),
-            Int(fields.level) < NodeLayout.depthLimit,
             UInt64(fields.lines) << 6 <= verified.storeBytes - offset
         else { throw damaged(reference, "no node of this place") }
         let bytes = unsafe medium.read(offset, node.byteCount)
@@ -82,8 +109,18 @@ package struct NodeSpace<M: Medium>: Sendable {
             throw damaged(
                 reference, "checksum \(fields.checksum), computed \(checksum), reference \(reference.check)")
         }
+        if let flaw = node.flaw(storeBytes: verified.storeBytes) { throw damaged(reference, flaw) }
         verified.insert(offset)
         return node
+    }
+
+    @inline(never)
+    private func misplaced(
+        _ reference: NodeReference, _ child: NodePointer, below node: NodePointer
+    ) -> StoreError {
+        let kinds = (child.isCatalog ? "catalog" : "table", node.isCatalog ? "catalog" : "table")
+        return damaged(
+            reference, "level \(child.level) (\(kinds.0)) below level \(node.level) (\(kinds.1))")
     }
 
     private func damaged(_ reference: NodeReference, _ detail: String) -> StoreError {

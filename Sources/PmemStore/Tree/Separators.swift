@@ -150,13 +150,15 @@ struct SeparatorEntry {
     var child: UInt64
 
     /// Bytes that all separators but the first entry's share, as many as a heap may hold.
+    ///
+    /// All are looked at, not the first and the last only: in a damaged tree they need not ascend.
     static func sharedPrefix(_ entries: ArraySlice<SeparatorEntry>) -> Int {
-        guard entries.count > 2, let first = entries.dropFirst().first, let last = entries.last else {
-            return 0
+        guard entries.count > 2, let first = entries.dropFirst().first else { return 0 }
+        var length = min(first.separator.count, 0xffff)
+        for entry in entries.dropFirst(2) {
+            let end = min(length, entry.separator.count)
+            length = (0..<end).first { first.separator[$0] != entry.separator[$0] } ?? end
         }
-        var length = 0
-        let end = min(first.separator.count, last.separator.count, 0xffff)
-        while length < end, first.separator[length] == last.separator[length] { length += 1 }
         return length
     }
 

@@ -105,10 +105,10 @@ extension TreeWriter {
         let target = goesRight ? right : leaf
         unsafe target.insertEntry(
             keyHead(key, after: target.prefixBytes), reference, at: goesRight ? index - keep : index)
-        let separator = unsafe separatorBetween(leaf, right, newKey: key, newReference: reference)
+        let separator = try unsafe separatorBetween(leaf, right, newKey: key, newReference: reference)
         if !leaf.isCatalog {
-            unsafe lengthenPrefix(of: leaf, newKey: key, newReference: reference)
-            unsafe lengthenPrefix(of: right, newKey: key, newReference: reference)
+            try unsafe lengthenPrefix(of: leaf, newKey: key, newReference: reference)
+            try unsafe lengthenPrefix(of: right, newKey: key, newReference: reference)
         }
         try insertIntoParent(above: path.depth - 1, separator: separator, child: right, tree: &tree)
     }
@@ -123,7 +123,7 @@ extension TreeWriter {
     /// The shortest key that is greater than all of `left` and not greater than any of `right`.
     private func separatorBetween(
         _ left: NodePointer, _ right: NodePointer, newKey: KeyBytes, newReference: UInt64
-    ) -> [UInt8] {
+    ) throws(StoreError) -> [UInt8] {
         let last = unsafe left.heads[left.count - 1]
         let first = unsafe right.heads[0]
         if last != first {
@@ -135,6 +135,7 @@ extension TreeWriter {
         let leftKey = unsafe key(left.records[left.count - 1], newKey, newReference)
         let rightKey = unsafe key(right.records[0], newKey, newReference)
         let shared = unsafe sharedPrefix(leftKey, rightKey)
+        guard shared < rightKey.count else { throw unsafe disordered(right.records[0]) }
         return unsafe [UInt8](rightKey[0...shared])
     }
 
@@ -145,19 +146,32 @@ extension TreeWriter {
     }
 
     /// Takes bytes that all keys of a leaf share out of its heads, once these no longer tell the keys well apart.
-    private func lengthenPrefix(of leaf: NodePointer, newKey: KeyBytes, newReference: UInt64) {
+    private func lengthenPrefix(
+        of leaf: NodePointer, newKey: KeyBytes, newReference: UInt64
+    ) throws(StoreError) {
         guard leaf.count > 1, unsafe (leaf.heads[0] ^ leaf.heads[leaf.count - 1]).leadingZeroBitCount >= 32
         else { return }
         let first = unsafe key(leaf.records[0], newKey, newReference)
         let last = unsafe key(leaf.records[leaf.count - 1], newKey, newReference)
         let length = unsafe sharedPrefix(first, last, limit: NodeLayout.leafPrefixLimit)
         guard length > leaf.prefixBytes else { return }
+        var before: UInt64 = 0
         for index in 0..<leaf.count {
-            unsafe leaf.heads[index] = unsafe keyHead(
-                key(leaf.records[index], newKey, newReference), after: length)
+            let head = unsafe keyHead(key(leaf.records[index], newKey, newReference), after: length)
+            guard head >= before else { throw unsafe disordered(leaf.records[index]) }
+            unsafe leaf.heads[index] = head
+            before = head
         }
         if let start = first.baseAddress { unsafe memcpy(leaf.heap, start, length) }
         unsafe leaf.header.pointee.prefixBytes = UInt16(length)
+    }
+
+    @inline(never)
+    private func disordered(_ reference: UInt64) -> StoreError {
+        .corrupted(
+            .init(
+                .record, offset: RecordReference(raw: reference).offset,
+                detail: "its key is out of order in its leaf"))
     }
 
     // MARK: Inner nodes

@@ -7,7 +7,7 @@ extension TreeWriter {
         try makePathWritable(&tree)
         let leaf = path.leaf
         let reference = leaf.removeEntry(at: path.leafIndex)
-        if !tree.isCatalog { tree.pairs -= 1 }
+        if !tree.isCatalog { try countRemoved(&tree) }
         let level = path.depth - 1
         if leaf.count == 0 {
             removeFromParent(of: level, tree: &tree)
@@ -17,6 +17,17 @@ extension TreeWriter {
         try collapseRoot(&tree)
         storePairs(tree)
         return reference
+    }
+
+    /// The root's number of pairs is read from the medium and never counted.
+    @inline(__always)
+    private func countRemoved(_ tree: inout TreeState) throws(StoreError) {
+        guard tree.pairs > 0 else {
+            throw .corrupted(
+                .init(.node, offset: tree.reference.offset, detail: "the root counts fewer pairs than it has")
+            )
+        }
+        tree.pairs -= 1
     }
 
     /// Drops the node at a level of the path, and its parent too where that becomes empty.
@@ -36,7 +47,7 @@ extension TreeWriter {
         while tree.root != 0 {
             let root = Self.node(tree.root)
             if root.isLeaf || root.count > 1 { return }
-            let child = unsafe writable(try space.node(NodeReference(raw: cpm_load8(root.children))))
+            let child = writable(try space.child(0, of: root))
             drop(root)
             tree.root = NodeReference(child).raw
         }
@@ -89,8 +100,7 @@ extension TreeWriter {
         let own = path.steps[level].pointer.count
         for (index, isLeft) in [(parent.index + 1, false), (parent.index - 1, true)] {
             guard index >= 0, index < parent.pointer.count else { continue }
-            let child = unsafe NodeReference(raw: cpm_load8(parent.pointer.children + index))
-            let node = try space.node(child)
+            let node = try space.child(index, of: parent.pointer)
             if node.count + own <= limit { return Neighbour(node: node, isLeft: isLeft) }
         }
         return nil

@@ -164,13 +164,13 @@ extension NodeSpace {
     package func leaf(for key: KeyBytes, root: NodeReference) throws(StoreError) -> NodePointer? {
         if root.isNone { return nil }
         var node = try self.node(root)
-        while !node.isLeaf {
-            let child = unsafe NodeReference(raw: cpm_load8(node.children + node.childIndex(key)))
-            let isAboveLeaves = node.level == 1
-            node = try self.node(child)
+        var kind = node.kind
+        while kind & NodeLayout.levelMask != 0 {
+            kind &-= 1
+            node = try unsafe child(node.childIndex(key), of: node, kind: kind)
             node.prefetchHeads()
             // Of a leaf the prefix and one of the references will be read too, in lines that only the search tells.
-            if isAboveLeaves { node.prefetchRest() }
+            if kind & NodeLayout.levelMask == 0 { node.prefetchRest() }
         }
         return node
     }
@@ -192,13 +192,14 @@ extension NodeSpace {
         path.isWhole = false
         if root.isNone { return nil }
         var node = try self.node(root)
-        while !node.isLeaf {
+        var kind = node.kind
+        while kind & NodeLayout.levelMask != 0 {
+            kind &-= 1
             let index = unsafe node.childIndex(key)
             path.push(node, index)
-            let isAboveLeaves = node.level == 1
-            node = try unsafe self.node(NodeReference(raw: cpm_load8(node.children + index)))
+            node = try child(index, of: node, kind: kind)
             node.prefetchHeads()
-            if isAboveLeaves { node.prefetchRest() }
+            if kind & NodeLayout.levelMask == 0 { node.prefetchRest() }
         }
         return node
     }

@@ -63,7 +63,7 @@ package struct TreeCursor<M: Medium> {
 
     private mutating func seekEdge() throws(StoreError) {
         path.depth = 0
-        if !root.isNone { try descend(root) }
+        if !root.isNone { try descend(from: try space.node(root)) }
         enterLeaf()
     }
 
@@ -104,7 +104,7 @@ package struct TreeCursor<M: Medium> {
             if index >= 0, index < step.pointer.count {
                 path.steps[level].index = index
                 path.depth = level + 1
-                try descend(unsafe NodeReference(raw: cpm_load8(step.pointer.children + index)))
+                try descend(from: try space.child(index, of: step.pointer))
                 enterLeaf()
                 if let leaf { fetchAhead(in: leaf, entriesLeft: leaf.count - 1) }
                 return
@@ -115,12 +115,12 @@ package struct TreeCursor<M: Medium> {
     }
 
     /// Down to the first leaf entry, or to the last one.
-    private mutating func descend(_ reference: NodeReference) throws(StoreError) {
-        var node = try space.node(reference)
+    private mutating func descend(from top: NodePointer) throws(StoreError) {
+        var node = top
         while !node.isLeaf {
             let index = ahead.isForward ? 0 : node.count - 1
             path.push(node, index)
-            node = try unsafe space.node(NodeReference(raw: cpm_load8(node.children + index)))
+            node = try space.child(index, of: node)
         }
         path.push(node, ahead.isForward ? 0 : node.count - 1)
     }
