@@ -86,15 +86,16 @@ test-dax:
 	@scripts/check-swift
 	@scripts/ensure-packages $(DAX_PACKAGES)
 	swift build --build-tests --scratch-path $(SCRATCH) $(ENGINE_TRAITS)
-	@scripts/dax/test $(DAX_CACHE) $(SCRATCH)/debug/PmemStorePackageTests.xctest
+	@scripts/dax/test $(DAX_CACHE) $(SCRATCH)/debug/PmemStorePackageTests.xctest $(SCRATCH)/debug/lease-matrix
 
-# Everything that can be done to a store's files, on loop devices, as root. DAX_LINES: more lines, from a guest.
+# Everything that can be done to a store's files, as root: on loop devices, and on real DAX in guests. Ten minutes.
 lease-matrix:
 	@scripts/check-swift
-	@scripts/ensure-packages $(TEST_PACKAGES)
-	swift build --product lease-matrix $(ENGINE_TRAITS)
-	scripts/lease-matrix .build/debug/lease-matrix .build/lease-matrix.lines $(DAX_LINES)
-	.build/debug/lease-matrix document .build/lease-matrix.lines > docs/lease-matrix.md
+	@scripts/ensure-packages $(TEST_PACKAGES) $(DAX_PACKAGES)
+	swift build -c release --product lease-matrix
+	scripts/dax/matrix $(DAX_CACHE) .build/release/lease-matrix .build/lease-matrix-dax.lines
+	scripts/lease-matrix .build/release/lease-matrix .build/lease-matrix.lines .build/lease-matrix-dax.lines
+	.build/release/lease-matrix document .build/lease-matrix.lines > docs/lease-matrix.md
 
 lint:
 	swift format lint --strict --recursive $(LINTED)

@@ -81,7 +81,8 @@ let package = Package(
         .testTarget(
             name: "PmemStoreTests",
             dependencies: [
-                "PmemStore", "PmemStoreTesting", "CPmem", "lease-matrix", "StoreWorkloads", "StoreFuzzing",
+                "PmemStore", "PmemStoreTesting", "CPmem", "CLeaseAttacks", "lease-matrix", "StoreWorkloads",
+                "StoreFuzzing",
             ],
             swiftSettings: settings),
         .testTarget(

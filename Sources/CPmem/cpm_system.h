@@ -150,6 +150,10 @@ static inline int cpm_fallocate(int descriptor, int64_t offset, int64_t byteCoun
     return (int)syscall(SYS_fallocate, descriptor, 0, offset, byteCount);
 }
 
+static inline int cpm_fallocate_mode(int descriptor, int mode, int64_t offset, int64_t byteCount) {
+    return (int)syscall(SYS_fallocate, descriptor, mode, offset, byteCount);
+}
+
 static inline int cpm_punch_hole(int descriptor, int64_t offset, int64_t byteCount) {
     return (int)syscall(SYS_fallocate, descriptor, 0x03 /* PUNCH_HOLE | KEEP_SIZE */, offset, byteCount);
 }

@@ -5,33 +5,35 @@ internal import PmemStore
 
 /// Tries everything that somebody can do to the files of an open store, and says what has become of the store.
 ///
-///     lease-matrix run DIRECTORY NAME    one line per trial: NAME, mode, operation, attacker, verdict, detail
-///     lease-matrix document FILE...      such lines from files, as a document
+///     lease-matrix run DIRECTORY NAME [TEXT]    one line per trial: NAME, mode, operation, attacker, verdict, detail
+///     lease-matrix document FILE...             such lines from files, as a document
 ///
-/// DIRECTORY is an empty directory at the root of a file system that nothing else uses. Exit code 1: data was lost.
+/// DIRECTORY is an empty directory at the root of a file system that nothing else uses. With TEXT, only operations
+/// whose names have it are tried. Exit code 1: data was lost.
 @main
 enum LeaseMatrix {
     static func main() {
         let arguments = Array(CommandLine.arguments.dropFirst())
         switch arguments.first {
-        case "run" where arguments.count == 3:
-            exit(run(directory: arguments[1], name: arguments[2]) ? 0 : 1)
+        case "run" where arguments.count == 3 || arguments.count == 4:
+            let text = arguments.count == 4 ? arguments[3] : ""
+            exit(run(directory: arguments[1], name: arguments[2], Attack.named(text)) ? 0 : 1)
         case "document" where arguments.count > 1:
             print(MatrixDocument(lines: arguments.dropFirst().flatMap { Files.lines(of: $0) }).text)
         case "attack" where arguments.count == 5:
             exit(AttackerProcess.run(arguments))
         default:
-            print("usage: lease-matrix run DIRECTORY NAME | lease-matrix document FILE...")
+            print("usage: lease-matrix run DIRECTORY NAME [TEXT] | lease-matrix document FILE...")
             exit(2)
         }
     }
 
     /// False when a trial has lost data.
-    private static func run(directory: String, name: String) -> Bool {
+    private static func run(directory: String, name: String, _ attacks: [Attack]) -> Bool {
         var isGood = true
         for mode in Mode.allCases {
             let ground = TrialGround(directory: directory, mode: mode)
-            for attack in Attack.all {
+            for attack in attacks {
                 for attacker in attack.attackers {
                     let outcome = Trial(ground: ground, attack: attack, attacker: attacker).run()
                     print(
@@ -75,6 +77,11 @@ struct Attack {
         Attack(
             index: index, name: unsafe String(cString: cpm_attack_name(index)), means: cpm_attack_means(index)
         )
+    }
+
+    /// Those whose names have a text; all when it is empty.
+    static func named(_ text: String) -> [Attack] {
+        all.filter { text.isEmpty || $0.name.contains(text) }
     }
 
     var attackers: [Attacker] {

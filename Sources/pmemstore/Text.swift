@@ -9,6 +9,9 @@ enum Text {
 
     static func decimal(_ number: Double) -> String { String(format: "%.2f", number) }
 
+    /// Rounded up: what is a little is not nothing.
+    static func percent(_ share: Double) -> String { "\(Int((share * 100).rounded(.up))) %" }
+
     static func count(_ number: Int, _ noun: String) -> String {
         "\(number) \(noun)\(number == 1 ? "" : "s")"
     }

@@ -44,7 +44,57 @@ struct DoctorTests {
         #expect(decoded.store == report.store && decoded.advice == report.advice)
     }
 
-    @Test("A store in use is not opened: its owner is named, its lease is not disturbed")
+    @Test(
+        "A store in use is visited: extents and newest checkpoint, and its owner goes on",
+        arguments: ["/dev/shm", "/var/tmp"])
+    func visited(root: String) throws {
+        let scratch = try ScratchDirectory(in: root)
+        let store = try Store.open(scratch.store, options: ScratchDirectory.options)
+        try store.write { tx in try tx.put("value", forKey: "key") }
+        try store.checkpoint()
+        let tool = try Tool("doctor", scratch.store, "--format", "json")
+        #expect(tool.code == 0, "\(tool.error)")
+        let report = try JSONDecoder().decode(DoctorReport.self, from: Data(tool.output.utf8))
+        let state = try #require(report.store)
+        #expect(state.isInUse && state.owner == getpid() && state.leaseHeld == "noticeBeforeChange")
+        #expect(state.commit == 1 && state.wasClosed == false)
+        let segment = try #require(state.segments.first)
+        #expect(segment.isLeased && !segment.hasMoved && segment.unwrittenShare == 0)
+        let places = try store.preallocation.files[0].extents
+        #expect(segment.extents?.count == places ?? 0)
+        #expect(!report.advice.contains { $0.contains("not measured") })
+        let text = try Tool("doctor", scratch.store)
+        #expect(text.output.contains("commit 1, generation 2, the log may have newer commits"))
+        try store.write { tx in try tx.put("value", forKey: "key") }
+        try store.verifyExtents()
+        #expect(store.statistics.visits > 0)
+        try store.close()
+    }
+
+    @Test("A store whose process is stopped does not keep the doctor waiting")
+    func stopped() throws {
+        let scratch = try ScratchDirectory()
+        try scratch.makeStore()
+        let begun = ContinuousClock.now
+        // Nobody answers for this lease, as in a process that is stopped.
+        let file = unsafe open(scratch.store + "/segment-000000.pmem", O_RDWR)
+        defer { close(file) }
+        // Announced by a signal that nobody minds; the default ends the process.
+        #expect(fcntl(file, 10 /* F_SETSIG */, SIGURG) == 0)
+        #expect(fcntl(file, 1024 /* F_SETLEASE */, F_WRLCK) == 0)
+        let lock = unsafe open(scratch.store + "/lock", O_RDWR)
+        defer { close(lock) }
+        var request = flock()
+        request.l_type = Int16(F_WRLCK)
+        request.l_len = 1
+        #expect(unsafe fcntl(lock, 37 /* F_OFD_SETLK */, &request) == 0)
+        let tool = try Tool("doctor", scratch.store)
+        #expect(tool.code == 0, "\(tool.output)")
+        #expect(tool.output.contains("in use") && tool.output.contains("not visited"), "\(tool.output)")
+        #expect(ContinuousClock.now - begun < .seconds(30))
+    }
+
+    @Test("Without a visit, a store in use is not opened: its owner is named, its lease is not disturbed")
     func inUse() throws {
         let scratch = try ScratchDirectory()
         let store = try Store.open(scratch.store, options: ScratchDirectory.options)
@@ -52,7 +102,7 @@ struct DoctorTests {
         defer { close(watch) }
         let segment = scratch.store + "/segment-000000.pmem"
         #expect(unsafe inotify_add_watch(watch, segment, UInt32(IN_OPEN)) >= 0)
-        let tool = try Tool("doctor", scratch.store, "--format", "json")
+        let tool = try Tool("doctor", scratch.store, "--format", "json", "--no-visit")
         var events = [UInt8](repeating: 0, count: 4096)
         #expect(unsafe read(watch, &events, events.count) < 0 && errno == EAGAIN)
         #expect(tool.code == 0, "\(tool.error)")

@@ -8,7 +8,7 @@
 // Two words that a mapping's owner watches. They lie in the owner's memory and outlive its slot.
 struct cpm_guard_words {
     uint32_t faults;  // how many faults were answered; 0: the mapping is whole
-    uint32_t reserved;
+    uint32_t inherited;  // 1: this process is a child of fork, and the mapping its parent's
     uint64_t firstAddress;  // of the first fault
 };
 

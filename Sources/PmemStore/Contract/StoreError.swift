@@ -67,6 +67,9 @@ public enum StoreError: Error, Equatable, Sendable {
         case outOfBounds(offset: Int, byteCount: Int, limit: Int)
         /// A word of a region is at a multiple of 8.
         case misaligned(offset: Int)
+        /// This process is a child of `fork`, and the store its parent's. What it wants of the store it gets by opening
+        /// it anew, when the parent has closed it.
+        case inChildProcess
         /// The store cannot be closed while snapshots or reads are open.
         case readersOpen(count: Int)
     }

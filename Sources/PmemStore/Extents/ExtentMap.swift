@@ -218,6 +218,16 @@ extension ExtentMap {
         return Double(units) / Double(byteCount / unit)
     }
 
+    /// Share of the file that has no blocks, or blocks that were never written, from 0 to 1. Where the file system does
+    /// not report places, what lies behind the first hole counts whole.
+    package var unwrittenShare: Double {
+        guard byteCount > 0 else { return 0 }
+        guard isReported else { return 1 - Double(firstHole) / Double(byteCount) }
+        let unfinished = UInt32(FIEMAP_EXTENT_UNWRITTEN | FIEMAP_EXTENT_DELALLOC)
+        let written = extents.reduce(0) { $0 + ($1.flags & unfinished == 0 ? $1.byteCount : 0) }
+        return 1 - Double(written) / Double(byteCount)
+    }
+
     /// A digest of the map. It finds accidents, not attacks.
     package var fingerprint: UInt64 {
         var state = Self.mix(byteCount ^ firstHole.byteSwapped)

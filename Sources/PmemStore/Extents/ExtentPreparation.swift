@@ -57,7 +57,7 @@ struct ExtentPreparation {
             let count = min(step, end - position)
             while cpm_fallocate(file.descriptor, Int64(position), Int64(count)) != 0 {
                 let code = errno
-                if code != EINTR { throw failure("fallocate", file, code: code, end - start) }
+                if code != EINTR { throw failure("fallocate", file.path, code: code, end - start) }
             }
             position += count
         }
@@ -73,7 +73,7 @@ struct ExtentPreparation {
             let written = unsafe pwrite(file.descriptor, zeros, step, off_t(position))
             if written < 0 {
                 let code = errno
-                if code != EINTR { throw failure("pwrite", file, code: code, end - start) }
+                if code != EINTR { throw failure("pwrite", file.path, code: code, end - start) }
             } else {
                 position += UInt64(written)
             }
@@ -82,7 +82,7 @@ struct ExtentPreparation {
 
     func makeDurable(_ file: OpenFile) throws(StoreError) {
         guard fdatasync(file.descriptor) == 0 else {
-            throw failure("fdatasync", file, code: errno, 0)
+            throw failure("fdatasync", file.path, code: errno, 0)
         }
     }
 
@@ -95,11 +95,11 @@ struct ExtentPreparation {
         return map
     }
 
-    private func failure(
-        _ call: String, _ file: OpenFile, code: Int32, _ neededBytes: UInt64
+    func failure(
+        _ call: String, _ path: String, code: Int32, _ neededBytes: UInt64
     ) -> StoreError {
         code == ENOSPC || code == EDQUOT
-            ? stage.noSpace(call, file.path, neededBytes: neededBytes)
-            : stage.failure(call, file.path, code: code)
+            ? stage.noSpace(call, path, neededBytes: neededBytes)
+            : stage.failure(call, path, code: code)
     }
 }

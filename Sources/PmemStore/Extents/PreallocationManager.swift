@@ -27,7 +27,7 @@ struct PreallocationManager {
         _ layout: SegmentLayout, identifier: StoreIdentifier, initialize: Initializer
     ) throws(StoreError) -> SealedSegment {
         let path = directory.path + "/" + SegmentName.building(layout.index)
-        let file = try create(path)
+        let file = try create(path, byteCount: layout.byteCount)
         do {
             return try seal(file, layout, identifier, initialize)
         } catch {
@@ -36,9 +36,12 @@ struct PreallocationManager {
         }
     }
 
-    private func create(_ path: String) throws(StoreError) -> OpenFile {
-        try stage.attempt(path) { () throws(SystemFailure) in
-            try OpenFile(path, flags: O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, mode: 0o600)
+    private func create(_ path: String, byteCount: UInt64) throws(StoreError) -> OpenFile {
+        do {
+            return try OpenFile(path, flags: O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, mode: 0o600)
+        } catch {
+            // A full file system may not even have room for a file's name.
+            throw preparation.failure(error.call, path, code: error.code, byteCount)
         }
     }
 
@@ -98,7 +101,7 @@ struct PreallocationManager {
         } catch {
             // After a failed sync it is unknown whether the name is durable, so it must not be relied upon.
             if error.call == "fsync" { unsafe unlink(path) }
-            throw stage.failure(error.call, path, code: error.code)
+            throw preparation.failure(error.call, path, code: error.code, extents.byteCount)
         }
         return SealedSegment(
             segment: Segment(layout: layout, path: path), file: file, extents: extents, hasMoved: false,

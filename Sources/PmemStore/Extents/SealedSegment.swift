@@ -109,6 +109,16 @@ extension SealedSegment {
         }
     }
 
+    /// What the file lies on now.
+    func preallocation() throws(StoreError) -> PreallocationReport.File {
+        let map = try FailureStage.running.attempt(segment.path) { () throws(SystemFailure) in
+            try ExtentMap(descriptor: file.descriptor, byteCount: extents.byteCount)
+        }
+        return PreallocationReport.File(
+            path: segment.path, byteCount: map.byteCount, extents: map.isReported ? map.extents.count : nil,
+            hugePageShare: map.hugePageShare, unwrittenShare: map.unwrittenShare)
+    }
+
     /// What the keeper of the leases needs to know.
     func leased(in directory: OpenFile) -> LeasedFile {
         LeasedFile(file: file, path: segment.path, extents: extents, home: directory)

@@ -1,9 +1,10 @@
 internal import CPmem
 internal import Glibc
 
-/// What can be seen of a store from outside, without opening it and without disturbing whoever has it open.
+/// What can be seen of a store from outside. Nothing is written.
 ///
-/// A segment is opened only while nobody has the store: opening it would break its owner's lease. Nothing is written.
+/// Measuring a block map takes an open file, so that whoever has the store open is visited: its commits stand still for
+/// some microseconds, or not at all (docs/lease.md). Without visits, a store in use is looked at from outside only.
 package struct StoreInspection: Sendable {
     /// What is known of one segment file.
     package struct SegmentFacts: Sendable {
@@ -13,7 +14,7 @@ package struct StoreInspection: Sendable {
         package internal(set) var seal = ""
         /// True when the kernel's table of locks names a lease on it.
         package internal(set) var isLeased = false
-        /// Nil while the store is in use, and when the file cannot be measured.
+        /// Nil when the file was not measured: the store is in use and was not visited, or does not let visitors in.
         package internal(set) var extents: ExtentMap?
         /// True when its blocks are not where they were when it was sealed.
         package internal(set) var hasMoved = false
@@ -33,15 +34,19 @@ package struct StoreInspection: Sendable {
     package let isInUse: Bool
     /// By which process, where the kernel tells.
     package let owner: Int32?
-    /// Nil while the store is in use, and when neither superblock is valid.
+    /// Nil when it was not read, and when neither superblock is valid.
     package private(set) var checkpoint: NewestCheckpoint?
     /// What would keep the store from opening, beside what the segments say.
     package private(set) var problem: StoreError?
 
+    /// How long somebody who has the store open may take to let a visitor in: a backup of its blocks may be at work.
+    private static let patienceNanoseconds: UInt64 = 2_000_000_000
+
     /// Nil when the directory holds no segment at all: then it is no store.
     ///
+    /// - Parameter visits: Whether the files of a store in use are opened, too.
     /// - Throws: ``StoreError/open(_:)``: the path cannot be looked at.
-    package init?(directory path: String) throws(StoreError) {
+    package init?(directory path: String, visits: Bool = true) throws(StoreError) {
         let indices = try FailureStage.opening.attempt(path) { () throws(SystemFailure) in
             try DirectoryListing.names(path).compactMap(SegmentName.index(of:)).sorted()
         }
@@ -55,10 +60,12 @@ package struct StoreInspection: Sendable {
             }
             let name = SegmentName.sealed(index)
             var facts = Self.facts(path + "/" + name, name, leased)
-            if !isInUse { base = Self.measure(&facts, path + "/" + name, index: index, base: base) }
+            if !isInUse || visits {
+                base = Self.measure(&facts, path + "/" + name, index: index, base: base, isInUse: isInUse)
+            }
             segments.append(facts)
         }
-        if !isInUse, segments[0].problem == nil { readSuperblocks(path + "/" + segments[0].name) }
+        if segments[0].extents != nil { readSuperblocks(path + "/" + segments[0].name) }
     }
 
     // MARK: Without opening
@@ -79,11 +86,11 @@ package struct StoreInspection: Sendable {
 
     /// Returns where the next segment begins.
     private static func measure(
-        _ facts: inout SegmentFacts, _ path: String, index: Int, base: UInt64
+        _ facts: inout SegmentFacts, _ path: String, index: Int, base: UInt64, isInUse: Bool
     ) -> UInt64 {
         do throws(StoreError) {
             let file = try FailureStage.opening.attempt(path) { () throws(SystemFailure) in
-                try OpenFile(path, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+                try open(path, isInUse: isInUse)
             }
             let header = try SegmentHeader(reading: file, index: index, baseOffset: base)
             let byteCount = header.layout.byteCount
@@ -101,13 +108,20 @@ package struct StoreInspection: Sendable {
             if let reason = extents.disqualifier { throw .open(.extentsChanged(path: path, reason: reason)) }
             return base + byteCount
         } catch {
-            facts.problem = error
+            // A process that does not answer is no damage.
+            if !isInUse || !error.isTimeout { facts.problem = error }
             return base + facts.byteCount
         }
     }
 
+    /// While nobody has the store, whoever has a lease on the file has nothing to do with us: that is a problem.
+    private static func open(_ path: String, isInUse: Bool) throws(SystemFailure) -> OpenFile {
+        if isInUse { return try PatientVisit.open(path, within: patienceNanoseconds) }
+        return try OpenFile(path, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+    }
+
     private mutating func readSuperblocks(_ path: String) {
-        guard let file = try? OpenFile(path, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK) else { return }
+        guard let file = try? Self.open(path, isInUse: isInUse) else { return }
         let valid = [UInt64(0), 1].compactMap { parity -> Superblock? in
             let offset = Superblock.offset(generation: parity)
             let slot = unsafe [UInt8](unsafeUninitializedCapacity: Superblock.slotBytes) { buffer, count in
@@ -130,6 +144,12 @@ package struct StoreInspection: Sendable {
         if Int(newest.segmentCount) > segments.count, problem == nil {
             problem = .open(.missingSegment(path: path, index: segments.count))
         }
+    }
+}
+
+extension StoreError {
+    fileprivate var isTimeout: Bool {
+        if case .open(.system(_, _, ETIMEDOUT)) = self { true } else { false }
     }
 }
 

@@ -88,23 +88,29 @@ private final class Registration: Sendable {
         let inode: UInt64
     }
 
-    private static let open = Locked<Set<Identity>>([])
+    /// By which process: a child of `fork` inherits the table, and has nothing open.
+    private static let open = Locked<[Identity: pid_t]>([:])
 
     private let identity: Identity
+    private let process = getpid()
 
     init(_ directory: OpenFile, path: String) throws(StoreError) {
         let status = try FailureStage.opening.attempt(path) { () throws(SystemFailure) in
             try directory.status()
         }
         let identity = Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
-        guard Self.open.withLock({ $0.insert(identity).inserted }) else {
-            throw .open(.inUse(path: path, pid: getpid()))
+        let process = process
+        let isFree = Self.open.withLock { open in
+            if open[identity] == process { return false }
+            open[identity] = process
+            return true
         }
+        guard isFree else { throw .open(.inUse(path: path, pid: process)) }
         self.identity = identity
     }
 
     deinit {
-        let identity = identity
-        Self.open.withLock { _ = $0.remove(identity) }
+        let (identity, process) = (identity, process)
+        Self.open.withLock { if $0[identity] == process { $0[identity] = nil } }
     }
 }

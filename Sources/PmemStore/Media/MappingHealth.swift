@@ -14,6 +14,7 @@ internal import Glibc
     private let found = Locked<String?>(nil)
     private var base: UInt64 = 0
     private var slot: Int32?
+    private var forkSlot: Int32?
 
     /// - Parameter path: The store's, for errors.
     package init(path: String) {
@@ -40,6 +41,15 @@ internal import Glibc
     @inline(__always)
     package var isWhole: Bool { faults == 0 }
 
+    /// True in a child of `fork`, which has this object, but neither the mapping nor the files.
+    package var isInherited: Bool { unsafe cpm_load4(faultWord + 1) != 0 }
+
+    /// - Throws: ``StoreError/TransactionFailure/inChildProcess``. One load as long as all is well.
+    @inline(__always)
+    package func requireOwnProcess() throws(StoreError) {
+        if !isWhole && isInherited { throw .transaction(.inChildProcess) }
+    }
+
     /// The mapping is not to be relied upon any more. The first reason stays.
     package func fail(_ reason: String) {
         found.withLock { $0 = $0 ?? reason }
@@ -48,6 +58,7 @@ internal import Glibc
 
     /// Why it is not whole.
     package var reason: String {
+        if isInherited { return "\(path): this process was forked from the one that has the store open" }
         if let known = found.withLock({ $0 }) { return known }
         return "\(path): byte \(firstFault) of the store's address range is not in its file any more (SIGBUS)"
     }
@@ -68,18 +79,36 @@ internal import Glibc
 
     // MARK: SIGBUS
 
-    /// From here on a SIGBUS in the mapping counts as a fault instead of ending the process. False: it cannot be had.
-    package func guardAgainstBusErrors(_ mapping: Mapping) -> Bool {
+    /// From here on a SIGBUS in the mapping counts as a fault instead of ending the process, if that is wanted, and a
+    /// child of `fork` finds nothing of the store in it. False: it cannot be had.
+    package func `guard`(_ mapping: Mapping, againstBusErrors: Bool) -> Bool {
         base = unsafe UInt64(UInt(bitPattern: mapping.base))
-        slot = unsafe BusGuard.add(base, mapping.byteCount, words)
-        return slot != nil
+        forkSlot = unsafe ForkGuard.add(base, mapping.byteCount, words)
+        if againstBusErrors { slot = unsafe BusGuard.add(base, mapping.byteCount, words) }
+        return forkSlot != nil && (slot != nil || !againstBusErrors)
     }
 
     /// Before the range is given back. Twice is harmless.
     package func unguard() {
         if let slot { BusGuard.remove(slot) }
         slot = nil
+        if let forkSlot { ForkGuard.remove(forkSlot) }
+        forkSlot = nil
     }
+}
+
+/// The process's table of mappings that a child of `fork` must not have.
+private enum ForkGuard {
+    private static let turn = Locked(())
+
+    static func add(
+        _ begin: UInt64, _ byteCount: UInt64, _ words: UnsafeMutablePointer<cpm_guard_words>
+    ) -> Int32? {
+        let slot = turn.withLock { _ in unsafe cpm_fork_watch(begin, begin + byteCount, words) }
+        return slot >= 0 ? slot : nil
+    }
+
+    static func remove(_ slot: Int32) { cpm_fork_forget(slot) }
 }
 
 /// The process's handler of SIGBUS for the mappings of open stores. It is there while one is open, knows their address

@@ -43,6 +43,12 @@ package final class NamedThread: @unchecked Sendable {
         if let handle { pthread_kill(handle, number) }
     }
 
+    /// Nobody waits for the thread's end. Instead of ``join()``.
+    package func detach() {
+        if let handle { pthread_detach(handle) }
+        handle = nil
+    }
+
     /// Waits for the thread's end. Once.
     package func join() {
         guard let handle else { return }

@@ -1,7 +1,8 @@
+internal import CBusGuard
 internal import CPmem
 internal import Glibc
 
-/// An open file or directory. The descriptor is closed with the last reference.
+/// An open file or directory. The descriptor is closed with the last reference. A child of `fork` does not have it.
 package final class OpenFile: Sendable {
     package let descriptor: Int32
     package let path: String
@@ -15,15 +16,20 @@ package final class OpenFile: Sendable {
         guard result >= 0 else { throw SystemFailure("open") }
         descriptor = result
         self.path = path
+        cpm_fork_keep(result)
     }
 
     /// Takes over a descriptor that was opened otherwise.
     init(adopting descriptor: Int32, path: String) {
         self.descriptor = descriptor
         self.path = path
+        cpm_fork_keep(descriptor)
     }
 
-    deinit { Glibc.close(descriptor) }
+    deinit {
+        cpm_fork_drop(descriptor)
+        Glibc.close(descriptor)
+    }
 
     /// Size, identity and kind.
     func status() throws(SystemFailure) -> stat {

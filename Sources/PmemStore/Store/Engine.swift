@@ -168,7 +168,8 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
         defer { gate.reclaim() }
         var refusal = StoreError.commit(
             .full(quotaBytes: min(quotaBytes, UInt64(map.limit) << 21), neededBytes: UInt64(byteCount)))
-        if attempt == 0 {
+        // Growing first, then what checkpoints set free; in the end growing once more, whose error says what is full.
+        if attempt == 0 || attempt == 2 {
             do throws(StoreError) {
                 if try grow(atLeast: byteCount) { return }
             } catch {

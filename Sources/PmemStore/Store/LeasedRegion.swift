@@ -56,7 +56,7 @@ internal import Glibc
             descriptor: file.file.descriptor, fileSystem: file.fileSystem, options: options)
         let mapping = try Self.map(file, persistence)
         let health = MappingHealth(path: path)
-        if options.catchesBusErrors, !health.guardAgainstBusErrors(mapping) {
+        if !health.guard(mapping, againstBusErrors: options.catchesBusErrors) {
             throw .open(.system(call: "sigaction", path: path, code: ENOMEM))
         }
         let ground = LeaseGround(
@@ -110,12 +110,17 @@ internal import Glibc
     public var byteCount: Int { unsafe Int(cpm_load8_acquire(size)) }
 
     /// What keeps others from changing the block map now.
-    public var lease: LeaseReport { keeper.report }
+    public var lease: LeaseReport {
+        health.isInherited ? LeaseReport(level: .none, reason: health.reason) : keeper.report
+    }
 
     /// Measures the block map again; about 2 microseconds.
     ///
     /// - Throws: ``StoreError/OpenFailure/extentsChanged(path:reason:)``; nothing becomes durable from then on.
-    public func verify() throws(StoreError) { try keeper.verify() }
+    public func verify() throws(StoreError) {
+        try health.requireOwnProcess()
+        try keeper.verify()
+    }
 
     // MARK: Reading
 
@@ -207,6 +212,7 @@ internal import Glibc
     /// - Throws: ``StoreError/CommitFailure/noSpace(path:neededBytes:)``, and what the system refuses.
     public func grow(toByteCount byteCount: Int) throws(StoreError) {
         let wanted = try Self.pages(byteCount)
+        try health.requireOwnProcess()
         try whileStoring { () throws(StoreError) in
             guard var grown = file else { throw .transaction(.closed) }
             let before = grown.header.fileBytes
@@ -236,6 +242,7 @@ internal import Glibc
 
     /// Ends the region's use; every lent byte is invalid from here on. Twice is harmless.
     public func close() {
+        if health.isInherited { return }
         keeper.end()
         gate.enter()
         defer { gate.leave() }
@@ -253,6 +260,7 @@ internal import Glibc
     private static func place(_ offset: Int) -> UInt64 { RegionHeader.byteCount + UInt64(offset) }
 
     private func check(_ offset: Int, _ count: Int) throws(StoreError) {
+        try health.requireOwnProcess()
         let limit = byteCount
         guard offset >= 0, count >= 0, offset <= limit, count <= limit - offset else {
             throw .transaction(.outOfBounds(offset: offset, byteCount: count, limit: limit))

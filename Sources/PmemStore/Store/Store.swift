@@ -91,6 +91,8 @@ public final class Store: Sendable {
     }
 
     deinit {
+        // Everything of it is the parent's: its threads, its locks, and who was at work when the process was forked.
+        if health.isInherited { return }
         if !isClosed.load(ordering: .acquiring) { finishClosing() }
         engine.deallocate()
     }
@@ -120,6 +122,7 @@ public final class Store: Sendable {
     private func readWarily<R>(
         _ pin: ReaderTable.Pin, _ body: (borrowing ReadTransaction) throws -> R
     ) throws -> R {
+        try health.requireOwnProcess()
         let before = health.faults
         let wary = space.trustingNothing
         defer { wary.verified.deallocate() }
@@ -137,7 +140,7 @@ public final class Store: Sendable {
     ///   `write` of the same thread ``StoreError/TransactionFailure/nestedWrite``, because it would wait for itself.
     @discardableResult
     public func write<R>(_ body: (inout WriteTransaction) throws -> R) throws -> R {
-        if engine.gate.isMine { throw StoreError.transaction(.nestedWrite) }
+        try requireTurn()
         engine.gate.enter()
         defer { engine.gate.leave() }
         return try runWrite(body)
@@ -147,7 +150,7 @@ public final class Store: Sendable {
     /// stays on its thread. `body` is synchronous, so a transaction is never carried across `await`.
     @discardableResult
     public func write<R>(_ body: (inout WriteTransaction) throws -> R) async throws -> R {
-        if engine.gate.isMine { throw StoreError.transaction(.nestedWrite) }
+        try requireTurn()
         await engine.gate.enterAsync()
         defer { engine.gate.leave() }
         return try runWrite(body)
@@ -158,6 +161,13 @@ public final class Store: Sendable {
         let pin = try pin()
         defer { readers.unpin(pin) }
         return try read(pin, body)
+    }
+
+    /// Who would wait for itself, or for a thread that is not in this process, is told.
+    @inline(__always)
+    private func requireTurn() throws(StoreError) {
+        try health.requireOwnProcess()
+        if engine.gate.isMine { throw .transaction(.nestedWrite) }
     }
 
     @inline(__always)
@@ -185,7 +195,8 @@ public final class Store: Sendable {
     ///
     /// - Throws: ``StoreError/TransactionFailure/tooManyReaders(limit:)``, ``StoreError/TransactionFailure/closed``.
     public func snapshot() throws(StoreError) -> Snapshot {
-        Snapshot(store: self, pin: try pin())
+        try health.requireOwnProcess()
+        return Snapshot(store: self, pin: try pin())
     }
 
     @inline(__always)
@@ -205,7 +216,7 @@ public final class Store: Sendable {
     ///
     /// Happens in the background by itself; readers and writers go on meanwhile.
     public func checkpoint() throws(StoreError) {
-        if engine.gate.isMine { throw .transaction(.nestedWrite) }
+        try requireTurn()
         if isClosed.load(ordering: .acquiring) { throw .transaction(.closed) }
         try engine.checkpoint()
         if let reason = engine.poisonReason() { throw .commit(.poisoned(reason: reason)) }
@@ -218,7 +229,7 @@ public final class Store: Sendable {
     /// - Returns: the number of files.
     @discardableResult
     public func shrink() throws(StoreError) -> Int {
-        if engine.gate.isMine { throw .transaction(.nestedWrite) }
+        try requireTurn()
         if isClosed.load(ordering: .acquiring) { throw .transaction(.closed) }
         return try engine.shrink()
     }
@@ -231,7 +242,7 @@ public final class Store: Sendable {
     /// - Throws: ``StoreError/TransactionFailure/readersOpen(count:)`` when snapshots or reads are open after that
     ///   second; the store then stays open. ``StoreError/TransactionFailure/nestedWrite`` within a `write`.
     public func close() throws(StoreError) {
-        if engine.gate.isMine { throw .transaction(.nestedWrite) }
+        try requireTurn()
         let isMine = state.withLock { state in
             if state != .open { return false }
             state = .closing
@@ -288,11 +299,20 @@ public final class Store: Sendable {
     /// - Throws: ``StoreError/OpenFailure/extentsChanged(path:reason:)``; the store is poisoned from then on.
     public func verifyExtents() throws(StoreError) { try directory.verifyExtents() }
 
+    /// What the files lie on, measured now: extents, alignment, what was never written, and space that is ready.
+    public var preallocation: PreallocationReport {
+        get throws(StoreError) {
+            PreallocationReport(
+                files: try directory.preallocation(), headroomBytes: statistics.freeBytes)
+        }
+    }
+
     /// Numbers of the store's work since it was opened.
     public var statistics: Statistics {
         let writer = unsafe counters.writer.pointee
         let checkpointer = unsafe counters.checkpointer.pointee
-        let space = engine.spaceInUse()
+        // In a child of `fork`, whoever holds the gate never leaves it.
+        let space = health.isInherited ? (freeBytes: 0, logBytes: 0) : engine.spaceInUse()
         return Statistics(
             commits: engine.readers.newestCommit, commitMedium: MediumStatistics(writer),
             checkpointMedium: MediumStatistics(checkpointer), fileBytes: directory.byteCount,

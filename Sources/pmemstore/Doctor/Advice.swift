@@ -75,9 +75,10 @@ enum Advice {
 
     private static func repair(_ store: StoreInspection) -> [String] {
         var lines: [String] = []
-        if store.isInUse {
+        if store.isInUse, store.segments.contains(where: { $0.extents == nil && $0.problem == nil }) {
             lines.append(
-                "store: in use, so block maps were not measured; the process can: Store.verifyExtents()")
+                "store: in use and not visited, so block maps were not measured; the process can: "
+                    + "Store.verifyExtents(), Store.preallocation")
         }
         if !store.isInUse, store.segments.contains(where: { !$0.seal.isEmpty }) {
             lines.append(

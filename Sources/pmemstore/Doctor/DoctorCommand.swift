@@ -8,8 +8,9 @@ struct DoctorCommand: ParsableCommand {
         abstract:
             "Tells what a directory offers to a store, what state a store is in, and what would be better.",
         discussion: """
-            Reads only, and disturbs nobody: a store that is in use is not opened. What a directory offers is tried out
-            on a file of 8 MiB that has no name and is gone afterwards.
+            Reads only. The files of a store that is in use are opened for a moment, like any visitor does, to measure
+            where their blocks are; its commits may wait for some microseconds. With --no-visit they are not opened.
+            What a directory offers is tried out on a file of 8 MiB that has no name and is gone afterwards.
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
@@ -20,8 +21,11 @@ struct DoctorCommand: ParsableCommand {
     @Option(help: "text or json.")
     var format = Format.text
 
+    @Flag(inversion: .prefixedNo, help: "Open the files of a store that is in use.")
+    var visit = true
+
     func run() throws {
-        let report = try DoctorReport(path: path)
+        let report = try DoctorReport(path: path, visits: visit)
         switch format {
         case .text: print(report.text)
         case .json: print(try report.json)

@@ -24,7 +24,8 @@ extension DoctorReport {
     private var placeLines: [String] {
         guard let place else { return [Self.line("place", "not tried out: \(placeProblem ?? "")")] }
         let segments = place.hugePageShare.map { share in
-            "\(Text.count(place.extents, "extent")) for 8 MiB, \(Int(share * 100)) % can be mapped by huge pages"
+            "\(Text.count(place.extents, "extent")) for 8 MiB, \(Int(share * 100)) % can be mapped by huge pages, "
+                + "\(Text.percent(place.unwrittenShare)) unwritten"
         }
         return [
             Self.line(
@@ -44,7 +45,9 @@ extension DoctorReport {
         var lines = [Self.line("lease held", store.leaseHeld)]
         if let commit = store.commit, let generation = store.generation {
             let end =
-                store.wasClosed == true ? "closed cleanly" : "not closed cleanly, the log has newer commits"
+                store.isInUse
+                ? "the log may have newer commits"
+                : store.wasClosed == true ? "closed cleanly" : "not closed cleanly, the log has newer commits"
             lines.append(Self.line("checkpoint", "commit \(commit), generation \(generation), \(end)"))
         }
         return lines + store.segments.flatMap(Self.lines)
@@ -54,6 +57,7 @@ extension DoctorReport {
         var facts = [Text.bytes(segment.bytes)]
         if let extents = segment.extents { facts.append(Text.count(extents.count, "extent")) }
         if let share = segment.hugePageShare { facts.append("\(Int(share * 100)) % by huge pages") }
+        if let share = segment.unwrittenShare { facts.append("\(Text.percent(share)) unwritten") }
         if let shared = segment.sharedBytes {
             facts.append(shared == 0 ? "nothing shared" : "\(shared) bytes shared")
         }

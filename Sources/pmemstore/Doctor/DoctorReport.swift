@@ -19,6 +19,8 @@ struct DoctorReport: Codable, Equatable {
         let extents: Int
         /// 0 to 1; missing where the file system does not report block maps.
         let hugePageShare: Double?
+        /// 0 to 1; 0 is good.
+        let unwrittenShare: Double
         let canShareBlocks: Bool
     }
 
@@ -35,9 +37,11 @@ struct DoctorReport: Codable, Equatable {
         let bytes: UInt64
         let seal: String
         let isLeased: Bool
-        /// Missing while the store is in use.
+        /// Missing when the file was not measured, as what follows.
         let extents: [Extent]?
         let hugePageShare: Double?
+        /// 0 to 1; 0 is good.
+        let unwrittenShare: Double?
         let sharedBytes: UInt64?
         let hasMoved: Bool
     }
@@ -64,8 +68,9 @@ struct DoctorReport: Codable, Equatable {
     /// How to get the next better rung.
     let advice: [String]
 
+    /// - Parameter visits: Whether the files of a store in use are opened.
     /// - Throws: ``StoreError/open(_:)``: there is nothing to look at.
-    init(path: String) throws {
+    init(path: String, visits: Bool = true) throws {
         try Self.requireDirectory(path)
         self.path = path
         var probe: PlaceProbe?
@@ -75,7 +80,7 @@ struct DoctorReport: Codable, Equatable {
         } catch {
             problem = ErrorText.line(error)
         }
-        let inspection = try StoreInspection(directory: path)
+        let inspection = try StoreInspection(directory: path, visits: visits)
         let privileges = Privileges()
         place = probe.map(Place.init)
         placeProblem = problem
@@ -113,7 +118,7 @@ extension DoctorReport.Place {
                 value: probe.persistence.domain.rawValue, reason: probe.persistence.reason),
             strongestLease: .init(value: "\(probe.lease.level)", reason: probe.lease.reason),
             extents: probe.extents.extents.count, hugePageShare: probe.extents.hugePageShare,
-            canShareBlocks: probe.canShare)
+            unwrittenShare: probe.extents.unwrittenShare, canShareBlocks: probe.canShare)
     }
 }
 
@@ -135,7 +140,7 @@ extension DoctorReport.Segment {
                     offset: $0.logical, place: $0.physical, bytes: $0.byteCount,
                     flags: "0x" + String($0.flags, radix: 16))
             },
-            hugePageShare: facts.extents?.hugePageShare,
+            hugePageShare: facts.extents?.hugePageShare, unwrittenShare: facts.extents?.unwrittenShare,
             sharedBytes: facts.extents.map { Sharing.extents(of: $0).reduce(0) { $0 + $1.byteCount } },
             hasMoved: facts.hasMoved)
     }

@@ -44,6 +44,18 @@ final class LeaseFixture {
 
     deinit { try? store.close() }
 
+    static func commit(to store: Store) throws {
+        try store.write { tx in try tx.put("value", forKey: "key") }
+    }
+
+    /// A fixture's store, in a process that has no fixture.
+    static func open(_ path: String) throws -> Store {
+        var options = StoreOptions()
+        options.acceptsVolatileMedium = true
+        options.sealing = .never
+        return try Store.open(path, options: options)
+    }
+
     static func key(_ number: Int) -> String { "key \(number)" }
     static func value(_ number: Int) -> [UInt8] { [UInt8](repeating: UInt8(number & 255), count: 100) }
 
@@ -95,14 +107,27 @@ final class Visitor {
     private var child: pid_t = 0
 
     /// - Parameter access: For the shell: `<` to read, `<>` to read and write.
-    init(_ path: String, access: String = "<") {
-        let line = "exec 3\(access)'\(path)'; touch '\(scratch.path)/in'; exec cat '\(scratch.path)/end'"
+    convenience init(_ path: String, access: String = "<") {
+        self.init(first: "exec 3\(access)'\(path)'", passing: nil)
+    }
+
+    /// One that opens nothing: it is passed a descriptor of this process.
+    convenience init(inheriting descriptor: Int32) {
+        self.init(first: ":", passing: descriptor)
+    }
+
+    private init(first: String, passing descriptor: Int32?) {
+        let line = "\(first); touch '\(scratch.path)/in'; exec cat '\(scratch.path)/end'"
         Shell.run("mkfifo '\(scratch.path)/end'")
         let arguments: [UnsafeMutablePointer<CChar>?] = unsafe [
             strdup("sh"), strdup("-c"), strdup(line), nil,
         ]
         defer { unsafe arguments.forEach { unsafe free($0) } }
-        _ = unsafe posix_spawn(&child, "/bin/sh", nil, nil, arguments, environ)
+        var actions = unsafe posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+        if let descriptor { unsafe posix_spawn_file_actions_adddup2(&actions, descriptor, 3) }
+        _ = unsafe posix_spawn(&child, "/bin/sh", &actions, nil, arguments, environ)
     }
 
     deinit { leave() }

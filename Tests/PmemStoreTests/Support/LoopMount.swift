@@ -8,12 +8,15 @@ final class LoopMount: Sendable {
         case ext4, xfs, btrfs
         /// XFS that shares blocks but cannot tell who does.
         case xfsWithoutOwners
+        /// XFS that puts files at multiples of 2 MiB.
+        case xfsAligned
 
         var makeCommand: String {
             switch self {
             case .ext4: "mkfs.ext4 -q -F"
             case .xfs: "mkfs.xfs -q -m reflink=1,rmapbt=1"
             case .xfsWithoutOwners: "mkfs.xfs -q -m reflink=1,rmapbt=0"
+            case .xfsAligned: "mkfs.xfs -q -m reflink=1,rmapbt=1 -d su=2m,sw=1"
             case .btrfs: "mkfs.btrfs -q"
             }
         }
@@ -23,6 +26,7 @@ final class LoopMount: Sendable {
             switch self {
             case .ext4: 24 << 20
             case .xfs, .xfsWithoutOwners: 320 << 20
+            case .xfsAligned: 1 << 30
             case .btrfs: 160 << 20
             }
         }
@@ -41,15 +45,15 @@ final class LoopMount: Sendable {
     private let scratch: ScratchDirectory
     let path: String
 
-    init?(_ kind: Kind) {
+    /// - Parameter byteCount: Size of the device, if not the least.
+    init?(_ kind: Kind, byteCount: UInt64? = nil) {
         scratch = ScratchDirectory(.ordinaryFileSystem)
         if Guest.isHere {
             path = scratch.path
             return
         }
         path = scratch.path + "/mounted"
-        let image = scratch.path + "/image"
-        let make = "truncate -s \(kind.byteCount) '\(image)' && \(kind.makeCommand) '\(image)'"
+        let make = "truncate -s \(byteCount ?? kind.byteCount) '\(image)' && \(kind.makeCommand) '\(image)'"
         guard Shell.run("mkdir '\(path)' && \(make) && mount -o loop '\(image)' '\(path)'") else {
             return nil
         }
@@ -59,4 +63,10 @@ final class LoopMount: Sendable {
     deinit { if path != scratch.path { Shell.run("umount '\(path)' || umount -l '\(path)'") } }
 
     var store: String { path + "/store" }
+
+    /// The device's file.
+    var image: String { scratch.path + "/image" }
+
+    /// Unmounts and mounts again, so that nothing of what the kernel knew of files is left.
+    func remount() -> Bool { Shell.run("umount '\(path)' && mount -o loop '\(image)' '\(path)'") }
 }

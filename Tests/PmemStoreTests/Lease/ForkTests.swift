@@ -1,0 +1,258 @@
+internal import CPmem
+internal import Glibc
+internal import StoreWorkloads
+import Testing
+
+@testable internal import PmemStore
+
+/// What becomes of a store in a process that was forked, or that was passed a descriptor of it.
+@Suite(
+    "Lease: fork, dup and passed descriptors",
+    .enabled(if: LeaseFixture.areAvailable, "\(LoopMount.requirement)"))
+struct ForkTests {
+    @Test("A child of fork gets typed errors, and takes nothing from its parent", arguments: Place.allCases)
+    func forked(place: Place) async throws {
+        let scratch = ScratchDirectory(place)
+        await #expect(processExitsWith: .success) { [path = scratch.store as String] in
+            try Self.forkWhileWriting(path)
+        }
+        let store = try Self.open(scratch.store)
+        #expect(try Self.get("own", store) == "value")
+        try store.close()
+    }
+
+    /// Whoever is in the midst of a commit when the process is forked is not there in the child.
+    private static func forkWhileWriting(_ path: String) throws {
+        let store = try open(path)
+        let writing = Locked(true)
+        let writer = WorkloadThread {
+            while writing.withLock({ $0 }) {
+                _ = try? store.write { tx in try tx.put("value", forKey: "other") }
+            }
+        }
+        for _ in 0..<10 {
+            #expect(Child.run { complaint(of: store, path) } == 0)
+            try store.write { tx in try tx.put("value", forKey: "own") }
+        }
+        writing.withLock { $0 = false }
+        writer.join()
+        try store.verifyExtents()
+        #expect(store.lease.level >= .noticeBeforeChange)
+        try store.close()
+    }
+
+    @Test("A child that goes on with a transaction commits nothing", arguments: Place.allCases)
+    func forkedInTransaction(place: Place) async throws {
+        let scratch = ScratchDirectory(place)
+        await #expect(processExitsWith: .success) { [path = scratch.store as String] in
+            try Self.forkInTransaction(path)
+        }
+        let store = try Self.open(scratch.store)
+        #expect(try Self.get("key", store) == "parent")
+        try store.close()
+    }
+
+    private static func forkInTransaction(_ path: String) throws {
+        let store = try open(path)
+        try store.write { tx in try tx.put("1", forKey: "key") }
+        var isChild = false
+        do {
+            try store.write { tx in
+                try tx.put("2", forKey: "key")
+                isChild = Child.fork() == 0
+                if isChild { alarm(20) }
+                try tx.put(isChild ? "child" : "parent", forKey: "key")
+            }
+            // Only the parent gets here.
+            if isChild { _exit(1) }
+        } catch {
+            _exit(isChild ? 0 : 2)
+        }
+        #expect(Child.wait() == 0)
+        #expect(try get("key", store) == "parent")
+        try store.close()
+    }
+
+    private static func get(_ key: String, _ store: Store) throws -> String? {
+        try store.read { tx in try tx.get(key).map { String(decoding: $0, as: UTF8.self) } }
+    }
+
+    @Test("A child that lives on keeps neither lock nor lease", arguments: Place.allCases)
+    func childLivesOn(place: Place) async throws {
+        let scratch = ScratchDirectory(place)
+        await #expect(processExitsWith: .success) { [path = scratch.store as String] in
+            let store = try Self.open(path)
+            let region = try LeasedRegion.create(path + "-region", byteCount: 65536, options: Self.options)
+            let child = Child.fork()
+            if child == 0 {
+                alarm(60)
+                let error = #expect(throws: StoreError.self) { try region.store(1, at: 0) }
+                if error != .transaction(.inChildProcess) { _exit(1) }
+                pause()
+            }
+            try region.store(2, at: 0)
+            region.close()
+            try store.close()
+            var options = Self.options
+            options.minimumLease = .noticeBeforeChange
+            try Store.open(path, options: options).close()
+            let again = try LeasedRegion.open(path + "-region", options: options)
+            #expect(try again.load(at: 0) == 2)
+            again.close()
+            kill(child, SIGKILL)
+            #expect(Child.wait() == nil)
+        }
+    }
+
+    @Test(
+        "Who opens a segment of a killed process does not wait for its child",
+        arguments: LeaseFixture.Ground.allCases)
+    func orphan(ground: LeaseFixture.Ground) async throws {
+        let fixture = try LeaseFixture(ground) { $0.sealing = .never }
+        try fixture.store.close()
+        let look = "timeout 2 head -c 1 '\(fixture.segment)'"
+        for isGuarded in [true, false] {
+            await #expect(processExitsWith: .signal(SIGKILL)) {
+                [path = fixture.path as String, isGuarded = isGuarded as Bool] in
+                let store = try LeaseFixture.open(path)
+                let child = isGuarded ? Child.fork() : Child.forkUnnoticed()
+                if child == 0 { Self.liveOn(holding: path + "/" + SegmentName.sealed(0)) }
+                overwrite(path + "-child", at: 0, with: Array("\(child)".utf8))
+                withExtendedLifetime(store) { _ = kill(getpid(), SIGKILL) }
+            }
+            let child = pid_t(String(decoding: bytes(of: fixture.path + "-child"), as: UTF8.self))
+            // The control: a child that the library does not hear of keeps the lease, and nobody answers for it.
+            #expect(Shell.run(look) == isGuarded)
+            #expect(kill(try #require(child), SIGKILL) == 0)
+            #expect(unsafe unlink(fixture.path + "-child") == 0)
+            // A process that was killed is gone a moment later.
+            #expect(fixture.wait { Shell.run(look) })
+        }
+        try fixture.reopen()
+        #expect(try fixture.isComplete())
+    }
+
+    /// Nothing but the segment stays open: whoever waits for this process's parent waits for the others to be closed.
+    private static func liveOn(holding path: String) -> Never {
+        alarm(60)
+        let kept = descriptor(of: path)
+        for descriptor in Int32(0)..<4096 where descriptor != kept { close(descriptor) }
+        pause()
+        _exit(0)
+    }
+
+    @Test(
+        "A lease that is released through another descriptor comes back",
+        arguments: LeaseFixture.Ground.allCases)
+    func released(ground: LeaseFixture.Ground) throws {
+        let fixture = try LeaseFixture(ground)
+        #expect(fixture.waitForLease())
+        let own = try #require(Self.descriptor(of: fixture.segment))
+        let other = dup(own)
+        defer { close(other) }
+        #expect(cpm_set_lease(other, F_UNLCK) == 0)
+        #expect(fixture.waitForLease())
+        try fixture.commit()
+        try fixture.store.verifyExtents()
+    }
+
+    @Test(
+        "A process that was passed the descriptor is noticed by the next opening",
+        arguments: LeaseFixture.Ground.allCases)
+    func passed(ground: LeaseFixture.Ground) throws {
+        let fixture = try LeaseFixture(ground)
+        #expect(fixture.waitForLease())
+        let own = try #require(Self.descriptor(of: fixture.segment))
+        let visitor = Visitor(inheriting: own)
+        #expect(fixture.wait { visitor.isIn })
+        // It shares the open file, so it is nobody else for the lease.
+        #expect(fixture.store.lease.level >= .noticeBeforeChange)
+        try fixture.commit()
+        try fixture.reopen()
+        #expect(fixture.store.lease.level < .noticeBeforeChange)
+        #expect(fixture.store.lease.reason.contains("somebody has it open"))
+        try fixture.commit()
+        visitor.leave()
+        #expect(fixture.waitForLease())
+        #expect(try fixture.isComplete())
+    }
+
+    // MARK: In the child
+
+    /// The number of the first call in a child that did not do what it should; 0: none.
+    private static func complaint(of store: Store, _ path: String) -> Int32 {
+        let calls: [() throws -> Void] = [
+            { _ = try store.read { tx in try tx.get("own") } },
+            { try store.write { tx in try tx.put("child", forKey: "own") } },
+            { _ = try store.snapshot() },
+            { try store.checkpoint() },
+            { _ = try store.shrink() },
+            { try store.verifyExtents() },
+            { try store.backup(to: path + "-backup", options: options) },
+            { try store.close() },
+        ]
+        for (index, call) in calls.enumerated() {
+            do {
+                try call()
+                return Int32(index) + 1
+            } catch {
+                if error as? StoreError != .transaction(.inChildProcess) { return Int32(index) + 101 }
+            }
+        }
+        if store.lease.level != .none || store.statistics.freeBytes != 0 { return 50 }
+        do {
+            _ = try open(path)
+            return 51
+        } catch {
+            return error as? StoreError == .open(.inUse(path: path, pid: getppid())) ? 0 : 52
+        }
+    }
+
+    private static var options: StoreOptions {
+        var options = StoreOptions()
+        options.acceptsVolatileMedium = true
+        options.initialBytes = 8 << 20
+        options.logBytes = 1 << 20
+        return options
+    }
+
+    private static func open(_ path: String) throws -> Store { try Store.open(path, options: options) }
+
+    /// A descriptor by which this process has a file open.
+    private static func descriptor(of path: String) -> Int32? {
+        (Int32(3)..<4096).first { descriptor in
+            var target = [CChar](repeating: 0, count: 4096)
+            let count = unsafe readlink("/proc/self/fd/\(descriptor)", &target, 4095)
+            return count > 0 && target.prefix(count).map { UInt8(bitPattern: $0) }.elementsEqual(path.utf8)
+        }
+    }
+}
+
+/// Processes that are forked: the library's own declaration is kept from Swift, for good reasons.
+private enum Child {
+    static func fork() -> pid_t {
+        let symbol = unsafe dlsym(nil, "fork")
+        return unsafe unsafeBitCast(symbol, to: (@convention(c) () -> pid_t).self)()
+    }
+
+    /// Without what the library does in a child.
+    static func forkUnnoticed() -> pid_t {
+        let symbol = unsafe dlsym(nil, "_Fork")
+        return unsafe unsafeBitCast(symbol, to: (@convention(c) () -> pid_t).self)()
+    }
+
+    /// What `body` returns in a child; nil when that was ended by a signal.
+    static func run(_ body: () -> Int32) -> Int32? {
+        if fork() == 0 {
+            alarm(20)
+            _exit(body())
+        }
+        return wait()
+    }
+
+    static func wait() -> Int32? {
+        var status: Int32 = 0
+        while unsafe waitpid(-1, &status, 0) < 0 && errno == EINTR {}
+        return status & 0x7f == 0 ? status >> 8 & 0xff : nil
+    }
+}
