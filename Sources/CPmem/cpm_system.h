@@ -62,6 +62,10 @@ static inline int cpm_wait_signal(int signal, int64_t nanoseconds) {
 // The calling thread's short waits end when they should, not up to 50 us later.
 static inline void cpm_sleep_exactly(void) { prctl(PR_SET_TIMERSLACK, 1ul, 0, 0, 0); }
 
+// The calling thread runs before all others of ordinary priority, if the process may have that (CAP_SYS_NICE, or a limit
+// of RLIMIT_NICE); else nothing changes. Of one thread: its number counts as that of a process here.
+static inline void cpm_run_first(void) { syscall(SYS_setpriority, 0 /* PRIO_PROCESS */, syscall(SYS_gettid), -20); }
+
 // Page faults of the calling thread so far: those that needed no device, those that did.
 struct cpm_faults {
     int64_t minor, major;

@@ -22,6 +22,8 @@ enum LeaseMatrix {
             print(MatrixDocument(lines: arguments.dropFirst().flatMap { Files.lines(of: $0) }).text)
         case "attack" where arguments.count == 5:
             exit(AttackerProcess.run(arguments))
+        case "deny" where arguments.count == 4:
+            exit(unsafe cpm_deny_run(arguments[1], Int32(arguments[2]) ?? 0, arguments[3]))
         default:
             print("usage: lease-matrix run DIRECTORY NAME [TEXT] | lease-matrix document FILE...")
             exit(2)

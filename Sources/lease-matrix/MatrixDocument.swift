@@ -49,6 +49,8 @@ struct MatrixDocument {
         ([lease.md](lease.md)). *Same process* means through the store's own open file, where the operation needs one:
         that is what a process has that was passed the descriptor, or inherited it. A store that demands
         `minimumLease: .noticeBeforeChange` does not open beside a *descriptor from before*; here, nothing was demanded.
+        The columns with DAX are from a guest with an emulated NVDIMM and Debian's kernel (6.1), the others from loop
+        devices.
         """
 
     private var counts: String {

@@ -29,4 +29,11 @@ int cpm_attack_run(int index, const struct cpm_attack_target *target);
 // The name of an error number; null: it has none.
 const char *cpm_attack_error_name(int code);
 
+// Denies all processes but one to open a file, and to cut or read it, until it is killed. Root only. `ready` is written
+// when it has begun: "open", and "access" behind it where the kernel can deny that too. An error number.
+int cpm_deny_run(const char *path, int friend, const char *ready);
+
+// 1: this process may run it, and the kernel can do it.
+int cpm_deny_is_possible(void);
+
 #endif

@@ -175,6 +175,8 @@ final class LeaseKeeper: @unchecked Sendable {
 
     private func watch(_ traffic: any StoreTraffic) {
         cpm_sleep_exactly()
+        // While a visitor is in, stores stand still: nobody gains by this thread waiting in line for a processor.
+        cpm_run_first()
         watcher.store(cpm_thread_identifier(), ordering: .releasing)
         // Also for leases that were taken before this thread was there; what was announced meanwhile is seen below.
         for leased in files.withLock({ $0.map(\.leased) }) { announceHere(leased.file) }

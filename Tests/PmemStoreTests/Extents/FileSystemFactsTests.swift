@@ -6,7 +6,7 @@ import Testing
 
 @testable internal import PmemStore
 
-/// What file systems do to block maps, as far as the store rests on it: docs/lease.md says for what.
+/// What file systems do to block maps, as far as the store rests on it: docs/lease-facts.md says for what.
 @Suite(
     "Extents: facts about file systems",
     .enabled(if: LeaseFixture.areAvailable && !Guest.isHere, "\(LoopMount.requirement)"))

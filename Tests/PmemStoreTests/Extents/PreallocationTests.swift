@@ -60,15 +60,7 @@ struct PreallocationTests {
         let mount = try #require(LoopMount(kind))
         let store = try Store.open(mount.store, options: Self.options)
         let filler = mount.path + "/filler"
-        // In smaller and smaller pieces, until not a block is left.
-        Shell.run(
-            """
-            for size in 1M 64K 4K; do
-                while dd if=/dev/zero bs=$size count=1 oflag=append,sync conv=notrunc of='\(filler)'
-                do :
-                done
-            done
-            """)
+        Self.fill(filler)
         let count = try fillUntilRefused(store)
         #expect(count > 0)
         #expect(try store.preallocation.unwrittenShare == 0)
@@ -89,6 +81,49 @@ struct PreallocationTests {
         try again.write { tx in try tx.put([UInt8](repeating: 1, count: 4 << 20), forKey: "large") }
         #expect(again.statistics.segments > 1)
         try again.close()
+    }
+
+    /// In smaller and smaller pieces, until not a block is left.
+    private static func fill(_ filler: String) {
+        Shell.run(
+            """
+            for size in 1M 64K 4K; do
+                while dd if=/dev/zero bs=$size count=1 oflag=append,sync conv=notrunc of='\(filler)'
+                do :
+                done
+            done
+            """)
+    }
+
+    @Test(
+        "A hole that somebody has punched, and a full disk: a typed error, never a signal",
+        .enabled(if: LoopMount.isAvailable(.ext4) && !Guest.isHere, "\(LoopMount.requirement)"),
+        arguments: [LoopMount.Kind.ext4, .xfs])
+    func holeOnFullDisk(kind: LoopMount.Kind) throws {
+        let mount = try #require(LoopMount(kind))
+        let segment = mount.store + "/" + SegmentName.sealed(0)
+        try Store.open(mount.store, options: Self.options).close()
+        // Held open from before, so that nobody is told.
+        let file = try OpenFile(segment, flags: O_RDWR)
+        let store = try Store.open(mount.store, options: Self.options)
+        for number in 0..<20 {
+            try store.write { tx in try tx.put(Self.value(number), forKey: "key \(number)") }
+        }
+        #expect(cpm_punch_hole(file.descriptor, 3 << 20, 5 << 20) == 0)
+        Self.fill(mount.path + "/filler")
+        var found: StoreError?
+        for number in 20..<100_000 where found == nil {
+            do {
+                try store.write { tx in try tx.put(Self.value(number), forKey: "key \(number)") }
+            } catch {
+                found = error as? StoreError
+            }
+        }
+        guard case .commit(.poisoned) = found else {
+            Issue.record("\(String(describing: found))")
+            return
+        }
+        try? store.close()
     }
 
     private static func value(_ number: Int) -> [UInt8] {

@@ -7,7 +7,7 @@ import Testing
 /// What others can do to a store whose process was stopped, so that nobody answers them: the kernel waits for as long
 /// as its setting says, and then lets them in.
 @Suite(
-    "Lease: the kernel's patience", .serialized,
+    "Lease: the kernel's patience",
     .enabled(if: LeaseFixture.areAvailable && KernelPatience.canBeSet, "needs root and loop devices"))
 struct KernelPatienceTests {
     @Test(
@@ -16,6 +16,8 @@ struct KernelPatienceTests {
     func cut(ground: LeaseFixture.Ground) async throws {
         let fixture = try LeaseFixture(ground) { $0.sealing = .never }
         try fixture.store.close()
+        let turn = try await KernelPatience.turn()
+        defer { withExtendedLifetime(turn) {} }
         await #expect(processExitsWith: .success) { [path = fixture.path as String] in
             try Self.beCut(path)
         }
@@ -55,6 +57,8 @@ struct KernelPatienceTests {
     func endless(ground: LeaseFixture.Ground) async throws {
         let fixture = try LeaseFixture(ground) { $0.sealing = .never }
         try fixture.store.close()
+        let turn = try await KernelPatience.turn()
+        defer { withExtendedLifetime(turn) {} }
         await #expect(processExitsWith: .success) { [path = fixture.path as String] in
             try Self.letNobodyIn(path)
         }
@@ -75,10 +79,18 @@ struct KernelPatienceTests {
 }
 
 /// How long the kernel waits for the holder of a lease before it takes it away: a setting of the whole machine.
-private enum KernelPatience {
+enum KernelPatience {
     private static let setting = "/proc/sys/fs/lease-break-time"
 
     static var canBeSet: Bool { unsafe access(setting, W_OK) == 0 }
+
+    /// Keeps others from changing the setting, tests of other processes included, until it is let go. Suspends instead
+    /// of blocking: whoever has it may need this thread.
+    static func turn() async throws -> OpenFile {
+        let file = try OpenFile(setting, flags: O_RDONLY)
+        while flock(file.descriptor, LOCK_EX | LOCK_NB) != 0 { try await Task.sleep(for: .milliseconds(50)) }
+        return file
+    }
 
     /// Runs a command while this process is stopped and the kernel's patience is so long. The shell puts everything
     /// back also when the command fails or the test is killed.

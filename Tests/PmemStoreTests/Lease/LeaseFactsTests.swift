@@ -4,7 +4,7 @@ import Testing
 
 @testable internal import PmemStore
 
-/// What the kernel says of leases and seals, as far as the store rests on it: docs/lease.md says for what.
+/// What the kernel says of leases and seals, as far as the store rests on it: docs/lease-facts.md says for what.
 @Suite("Lease: facts about the kernel", .enabled(if: LeaseFixture.areAvailable, "\(LoopMount.requirement)"))
 struct LeaseFactsTests {
     private static func file(_ path: String) throws -> OpenFile {

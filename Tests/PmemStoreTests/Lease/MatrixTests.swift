@@ -37,7 +37,7 @@ struct MatrixTests {
     }
 }
 
-private enum MatrixProgram {
+enum MatrixProgram {
     /// Beside the test runner, where the package manager builds it.
     static var path: String? {
         var link = [CChar](repeating: 0, count: 4096)
