@@ -8,7 +8,10 @@ internal import PmemStoreTesting
 struct Crashlab: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Crashes the engine on simulated memory in every way the model allows.",
-        subcommands: [ExploreCommand.self, MutantsCommand.self, ReplayCommand.self, SitesCommand.self])
+        subcommands: [
+            ExploreCommand.self, MutantsCommand.self, EquivalentsCommand.self, CanariesCommand.self,
+            ReplayCommand.self, SitesCommand.self,
+        ])
 }
 
 /// Stores are opened by the million in one thread: their memory is kept.

@@ -126,6 +126,7 @@ private struct Exploration {
         } catch {
             run.explorer.report(.live, "\(error)")
         }
+        for place in run.explorer.takeGivenUp() { print("GIVEN UP \(place)") }
         for failure in run.failures {
             print("FAILURE \(failure)")
             if !failure.token.isEmpty { print("  .build/release/crashlab replay '\(failure.token)'") }

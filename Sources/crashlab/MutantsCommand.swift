@@ -12,75 +12,66 @@ struct MutantsCommand: ParsableCommand {
     @Option(help: "Number of this worker, from 0.") var worker = 0
     @Option(help: "Workers that share the work.") var workers = 1
     @Flag(help: "Prints each mutant.") var verbose = false
+    @Option(help: "Only mutants whose description contains this.") var only = ""
+    @Flag(help: "Without the audit of the door: only crashes and costs can notice.") var unaudited = false
 
     func run() throws {
         prepareProcess()
         let campaign = try MutationCampaign()
+        if verbose {
+            try campaign.control(clock: { UInt64(Clock.processor * 1e9) }) { name, states, time in
+                print("scenario \(name): \(states) states, \(time / 1_000_000) ms")
+                fflush(nil)
+            }
+        }
         let control = campaign.outcome(nil)
         if let killer = control.killer { throw ValidationError("false alarm [\(killer)]: \(control.detail)") }
-        let all = campaign.mutants
+        let all = campaign.mutants.filter { only.isEmpty || $0.description.contains(only) }
         var mutants = all
         if sample > 0, sample < all.count {
             mutants = (0..<sample).map { all[$0 * all.count / sample] }
         }
-        var table: [String: Row] = [:]
-        var survivors: [MutationCampaign.Outcome] = []
+        var (killed, open, proved) = ([UInt64](), 0, 0)
         for (index, mutant) in mutants.enumerated() where index % workers == worker {
-            let outcome = campaign.outcome(mutant) { UInt64(Clock.wall * 1e9) }
-            if verbose { print(Self.line(outcome)) }
-            fflush(nil)
-            table[mutant.operator.rawValue, default: Row()].add(outcome)
-            if outcome.killer == nil, outcome.strikes > 0 { survivors.append(outcome) }
-        }
-        Self.report(table, survivors)
-        if !survivors.isEmpty { throw ExitCode.failure }
-    }
-
-    struct Row {
-        var count = 0
-        var killed: [CrashFailure.Rung: Int] = [:]
-        var survived = 0
-        var idle = 0
-        var nanoseconds: [UInt64] = []
-
-        mutating func add(_ outcome: MutationCampaign.Outcome) {
-            count += 1
-            if let killer = outcome.killer {
-                killed[killer, default: 0] += 1
-                nanoseconds.append(outcome.nanoseconds)
-            } else if outcome.strikes == 0 {
-                idle += 1
-            } else {
-                survived += 1
+            let outcome = campaign.outcome(mutant, isAudited: !unaudited) { UInt64(Clock.wall * 1e9) }
+            switch outcome.result {
+            case .killed: killed.append(outcome.nanoseconds)
+            case .equivalent: proved += 1
+            case .survived, .neverStruck, .wronglyProved: open += 1
             }
+            print(Self.line(outcome))
+            if verbose, outcome.killer != nil { print("  \(outcome.detail)") }
+            fflush(nil)
         }
-    }
-
-    private static func line(_ outcome: MutationCampaign.Outcome) -> String {
-        let end = outcome.killer.map { "killed [\($0)] \(outcome.detail.suffix(90))" } ?? "SURVIVED"
-        return
-            "\(outcome.mutation), \(outcome.strikes) strikes, \(outcome.nanoseconds / 1_000_000) ms: \(end)"
-    }
-
-    private static func report(
-        _ table: [String: Row], _ survivors: [MutationCampaign.Outcome]
-    ) {
-        print("| operator | mutants | door | cut | nested | use | live | cost | survived | never struck |")
-        print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
-        for (name, row) in table.sorted(by: { $0.key < $1.key }) {
-            let rungs: [CrashFailure.Rung] = [.door, .cut, .nested, .use, .live, .cost]
-            let cells = rungs.map { String(row.killed[$0] ?? 0) }.joined(separator: " | ")
-            print("| \(name) | \(row.count) | \(cells) | \(row.survived) | \(row.idle) |")
-        }
-        let times = table.values.flatMap(\.nanoseconds).sorted()
-        let killed = times.count
-        let median = times.isEmpty ? 0 : times[times.count / 2] / 1_000_000
-        let total = table.values.reduce(0) { $0 + $1.count }
+        killed.sort()
+        let (median, most) = (killed.isEmpty ? 0 : killed[killed.count / 2], killed.last ?? 0)
         print(
-            "MUTANTS \(total), \(killed) killed, median \(median) ms, at most "
-                + "\((times.last ?? 0) / 1_000_000) ms, \(survivors.count) survived")
-        for outcome in survivors {
-            print("survived: \(outcome.mutation)")
+            "mutants: \(killed.count) killed, median \(median / 1_000_000) ms, at most \(most / 1_000_000) ms; "
+                + "\(proved) equivalent, \(open) open")
+        if open > 0 { throw ExitCode.failure }
+    }
+
+    /// As `scripts/mutant-report` reads it.
+    private static func line(_ outcome: MutationCampaign.Outcome) -> String {
+        let mutant = outcome.mutation
+        return [
+            "MUTANT", "\(mutant.role)", "\(mutant.kind)", "\(mutant.site)", "\(mutant.operator)",
+            "\(mutant.period)", "\(outcome.result)", outcome.killer?.rawValue ?? "none",
+            "\(outcome.nanoseconds / 1_000_000)",
+        ].joined(separator: " ")
+    }
+}
+
+/// The mutants that are the same program as the engine, with the reasons.
+struct EquivalentsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "equivalents", abstract: "Lists the mutants that are proved to change nothing.")
+
+    func run() {
+        for mutant in EquivalentMutant.all {
+            print(
+                "* `\(mutant.operator)`, \(mutant.role) \(mutant.kind) to the \(mutant.region): \(mutant.reason)"
+            )
         }
     }
 }

@@ -26,9 +26,12 @@ package struct Superblock: Sendable {
         4096 + (generation & 1) * UInt64(slotBytes)
     }
 
+    /// Bytes of a slot that mean something. What lies behind them nobody reads.
+    package var byteCount: Int { Self.headerBytes + copyBits.count }
+
     /// The bytes to write at ``offset(generation:)``: whole lines, checksum included.
     package func encoded() -> [UInt8] {
-        let used = Self.headerBytes + copyBits.count
+        let used = byteCount
         var bytes = [UInt8](repeating: 0, count: (used + 63) & ~63)
         var fields = fields
         fields.magic = CPM_SUPERBLOCK_MAGIC

@@ -99,7 +99,7 @@ package struct Recovery<M: Medium> {
         // 5. What was found is durable, also when only the process was killed before its fence. Then, and not before,
         //    whatever lies at the tail, or in the other superblock's slot, is made impossible to complete: an older
         //    superblock, should this one not have arrived, may need the lines.
-        medium.flush(superblock.fields.offset, Superblock.slotBytes)
+        medium.flush(superblock.fields.offset, superblock.byteCount)
         if let last = replayed.last { replay.flush(last) }
         try medium.drain()
         writer.pointee.log.neutralizeTail()

@@ -23,10 +23,13 @@ package struct MediumMutation: Sendable, CustomStringConvertible {
 
     package let kind: SimulatedEvent.Kind
     package let role: SimulatedEvent.Role
+    /// Line of the call; ``anySite`` for all of its kind and role.
     package let site: UInt32
     package let `operator`: Operator
     /// Of so many calls one is struck.
     package let period: Int
+
+    package static let anySite: UInt32 = 0
 
     package init(
         kind: SimulatedEvent.Kind, role: SimulatedEvent.Role, site: UInt32, operator: Operator, period: Int
@@ -39,11 +42,12 @@ package struct MediumMutation: Sendable, CustomStringConvertible {
     }
 
     package var description: String {
-        "\(`operator`) at line \(site) (\(role) \(kind))" + (period > 1 ? ", one in \(period)" : "")
+        "\(`operator`) at \(site == Self.anySite ? "every line" : "line \(site)") (\(role) \(kind))"
+            + (period > 1 ? ", one in \(period)" : "")
     }
 
     @inline(__always)
     func concerns(_ event: SimulatedEvent) -> Bool {
-        event.site == site && event.kind == kind && event.role == role
+        (event.site == site || site == Self.anySite) && event.kind == kind && event.role == role
     }
 }

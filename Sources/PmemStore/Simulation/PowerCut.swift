@@ -17,25 +17,39 @@
     private let lineFlags: UnsafeMutablePointer<UInt8>
     private var flagged: [Int32] = []
     private let lineCount: Int
+    /// The runs that last wrote a line, and that last decided about one or wrote it.
     private let written: UnsafeMutablePointer<UInt32>
+    private let closed: UnsafeMutablePointer<UInt32>
     private let reads: UnsafeMutablePointer<ReadState>
     private var run: UInt32 { unsafe reads.pointee.run }
     private var decidedRun: [UInt32] = []
     private var decidedChoice: [Int32] = []
+    /// For each group those that share bytes with it.
+    private var overlaps: [[Int]] = []
+    private var prefixes: [Int: Prefix] = [:]
     private var choices: [Int32] = []
     private var arities: [Int32] = []
     private var cursor = 0
+
+    /// What a run knows about the stores of a cell: the last group that is there, and the first that is not.
+    private struct Prefix {
+        var run: UInt32
+        var low: Int
+        var high: Int
+    }
 
     init(lines: Int, reads: UnsafeMutablePointer<ReadState>) {
         lineCount = lines
         unsafe self.reads = unsafe reads
         unsafe lineFlags = unsafe Virtual.allocate(UInt8.self, count: lines)
         unsafe written = unsafe Virtual.allocate(UInt32.self, count: lines)
+        unsafe closed = unsafe Virtual.allocate(UInt32.self, count: lines)
     }
 
     deinit {
         unsafe Virtual.deallocate(lineFlags, count: lineCount)
         unsafe Virtual.deallocate(written, count: lineCount)
+        unsafe Virtual.deallocate(closed, count: lineCount)
     }
 
     // MARK: Crash points
@@ -55,6 +69,22 @@
         arities.removeAll(keepingCapacity: true)
         decidedRun = Array(repeating: 0, count: parent.groups.count)
         decidedChoice = Array(repeating: 0, count: parent.groups.count)
+        prefixes.removeAll(keepingCapacity: true)
+        findOverlaps(parent.groups)
+    }
+
+    private func findOverlaps(_ groups: [PendingGroup]) {
+        overlaps = Array(repeating: [], count: groups.count)
+        let order = groups.indices.sorted { groups[$0].low < groups[$1].low }
+        var reaching: [Int] = []
+        for index in order {
+            reaching.removeAll { groups[$0].high <= groups[index].low }
+            for other in reaching {
+                overlaps[index].append(other)
+                overlaps[other].append(index)
+            }
+            reaching.append(index)
+        }
     }
 
     func beginRun() {
@@ -105,58 +135,53 @@
 
     @inline(__always)
     func isOpen(_ line: Int) -> Bool {
-        unsafe lineFlags[line] != 0 && written[line] != reads.pointee.run
+        unsafe lineFlags[line] != 0 && closed[line] != reads.pointee.run
     }
 
     /// The run has written the line itself.
     @inline(__always)
-    func overwrite(_ line: Int) { unsafe written[line] = run }
+    func overwrite(_ line: Int) {
+        unsafe written[line] = run
+        unsafe closed[line] = run
+    }
 
-    /// Decides about all groups that a line holds units of, and about those that these overlap.
+    /// Decides about the groups that hold units of a line, and about no others: what is behind them stays open.
     func decide(_ line: Int, in memory: SimulatedMemory, _ parent: SimulatedMemory) {
+        unsafe closed[line] = run
         let range = (low: line << 6, high: line << 6 + 64)
-        var closure: [Int] = []
         for index in parent.groups.indices where decidedRun[index] != run {
             let group = parent.groups[index]
-            if group.low < range.high && group.high > range.low { closure.append(index) }
-        }
-        if closure.isEmpty { return }
-        var next = 0
-        while next < closure.count {
-            let met = parent.groups[closure[next]]
-            next += 1
-            for index in parent.groups.indices where decidedRun[index] != run && !closure.contains(index) {
-                let group = parent.groups[index]
-                if group.low < met.high && group.high > met.low { closure.append(index) }
-            }
-        }
-        closure.sort()
-        for index in closure where decidedRun[index] != run {
-            decide(index, among: closure, in: memory, parent)
+            if group.low < range.high && group.high > range.low { decideGroup(index, in: memory, parent) }
         }
     }
 
-    private func decide(
-        _ index: Int, among closure: [Int], in memory: SimulatedMemory, _ parent: SimulatedMemory
-    ) {
+    private func decideGroup(_ index: Int, in memory: SimulatedMemory, _ parent: SimulatedMemory) {
         let group = parent.groups[index]
+        let nothing = Self.nothing(group.count)
         if group.cell >= 0 {
-            decideCell(closure.filter { parent.groups[$0].cell == group.cell }, in: memory, parent)
+            settle(index, isInPrefix(index, of: group.cell) ? 0 : nothing, in: memory, parent)
             return
         }
-        let isOverlaid = closure.contains {
-            $0 > index && parent.groups[$0].low < group.high && parent.groups[$0].high > group.low
-        }
+        // What later stores cover is all there or not at all.
+        let isOverlaid = overlaps[index].contains { $0 > index }
         let choice = choose(isOverlaid ? 2 : Self.arity(group.count))
-        settle(index, isOverlaid && choice == 1 ? Self.nothing(group.count) : choice, in: memory, parent)
+        settle(index, isOverlaid && choice == 1 ? nothing : choice, in: memory, parent)
     }
 
-    private func decideCell(_ members: [Int], in memory: SimulatedMemory, _ parent: SimulatedMemory) {
-        let present = members.count - choose(members.count + 1)
-        for (place, index) in members.enumerated() {
-            let choice = place < present ? 0 : Self.nothing(parent.groups[index].count)
-            settle(index, choice, in: memory, parent)
-        }
+    /// Groups of a cell arrive in order: what is decided about one narrows what is left for the others.
+    private func isInPrefix(_ index: Int, of cell: Int) -> Bool {
+        var prefix = prefixes[cell, default: Prefix(run: 0, low: 0, high: .max)]
+        if prefix.run != run { prefix = Prefix(run: run, low: 0, high: .max) }
+        let isPresent = index < prefix.low || index < prefix.high && choose(2) == 0
+        if isPresent { prefix.low = max(prefix.low, index) } else { prefix.high = min(prefix.high, index) }
+        prefixes[cell] = prefix
+        return isPresent
+    }
+
+    /// What nobody has read of a cell: behind a group that is there, and before one that is not, if the rest arrives.
+    private func arrivesUnread(_ index: Int, of cell: Int, restArrives: Bool) -> Bool {
+        guard cell >= 0, let prefix = prefixes[cell], prefix.run == run else { return restArrives }
+        return index < prefix.low || restArrives && index < prefix.high
     }
 
     private func settle(
@@ -165,10 +190,21 @@
         decidedRun[index] = run
         decidedChoice[index] = Int32(choice)
         let group = parent.groups[index]
+        let younger = overlaps[index].filter { $0 > index && decidedRun[$0] == run }
         for place in 0..<group.count where Self.isPresent(place, of: group.count, choice, seed: group.event) {
             let unit = parent.units[group.first + place]
             if unsafe written[unit.offset >> 6] == run { continue }
+            if younger.contains(where: { hasPlaced(unit.offset, by: $0, parent) }) { continue }
             memory.place(unit)
+        }
+    }
+
+    /// True where a younger group, about which was decided before, has a word.
+    private func hasPlaced(_ offset: Int, by index: Int, _ parent: SimulatedMemory) -> Bool {
+        let group = parent.groups[index]
+        return (0..<group.count).contains { place in
+            parent.units[group.first + place].offset == offset
+                && Self.isPresent(place, of: group.count, Int(decidedChoice[index]), seed: group.event)
         }
     }
 
@@ -177,7 +213,7 @@
         for index in parent.groups.indices {
             let group = parent.groups[index]
             let isDecided = decidedRun[index] == run
-            if !isDecided && !restArrives { continue }
+            if !isDecided, !arrivesUnread(index, of: group.cell, restArrives: restArrives) { continue }
             let choice = isDecided ? Int(decidedChoice[index]) : 0
             for place in 0..<group.count
             where Self.isPresent(place, of: group.count, choice, seed: group.event) {

@@ -14,7 +14,7 @@ internal import Glibc
     let durable: UnsafeMutableRawPointer
     private let announced: UnsafeMutableRawPointer
     /// Words with pending units, and lines that differ from the parent's durable image: a byte each.
-    private let wordMarks: UnsafeMutablePointer<UInt8>
+    let wordMarks: UnsafeMutablePointer<UInt8>
     private let lineMarks: UnsafeMutablePointer<UInt8>
     var markedLines: [Int32] = []
     /// Lines stored to since the role's last promise, with the site that stored.
@@ -24,6 +24,8 @@ internal import Glibc
     package private(set) var eventCount = 0
     /// What every read touches, without the checks that stored properties of a class get.
     let reads: UnsafeMutablePointer<ReadState>
+    /// False: what is found wrong with the engine's use of the door is kept to itself.
+    package var isAudited = true
     /// What was found wrong with the engine's use of the door: address and site.
     package private(set) var findings: [String] = []
     package private(set) var counts = EventCounts()
@@ -35,10 +37,11 @@ internal import Glibc
     /// Called with each note.
     package var onNote: ((MediumEvent) -> Void)?
     /// What happens to the engine's calls instead of what should.
-    package var mutation: MediumMutation?
-    package private(set) var strikes = 0
-    private var candidates = 0
-    private var postponedDrain: SimulatedEvent.Role?
+    package var mutation: MediumMutation? { didSet { candidates = 0 } }
+    package internal(set) var strikes = 0
+    /// Calls so far in which the mutation would have made a difference.
+    var candidates = 0
+    private var postponedDrain: PostponedDrain?
 
     private var children: [SimulatedMemory] = []
     unowned var parent: SimulatedMemory?
@@ -88,20 +91,11 @@ internal import Glibc
             number: eventCount, kind: kind, role: role, offset: Int(offset), byteCount: byteCount, site: site)
         eventCount += 1
         if let onEvent { onEvent(event) }
-        if let late = postponedDrain, late == role {
-            postponedDrain = nil
-            makeDurable(role)
+        if let late = postponedDrain, late.role == role {
+            postponedDrain = late.isDue ? nil : PostponedDrain(role: role, event: late.event, isDue: true)
+            if late.isDue { makeDurable(role, upTo: late.event) }
         }
         return event
-    }
-
-    /// The operator that strikes this call, if one does.
-    private func strike(_ event: SimulatedEvent) -> MediumMutation.Operator? {
-        guard let mutation, mutation.concerns(event) else { return nil }
-        candidates += 1
-        if candidates % mutation.period != 0 { return nil }
-        strikes += 1
-        return mutation.operator
     }
 
     func copyIn(
@@ -115,10 +109,10 @@ internal import Glibc
             return
         }
         let event = begin(.copyIn, role, offset, byteCount, site)
-        let effect = strike(event)
-        count(stores: effect == .duplicateStore ? 2 : 1, Int(offset), byteCount)
         // The engine reads what it has written, also where the medium gets something else.
         unsafe memcpy(base + Int(offset), source, byteCount)
+        let effect = strike(event)
+        count(stores: effect == .duplicateStore ? 2 : 1, Int(offset), byteCount)
         record(event, isStarted: effect != .plainStore, effect: effect)
     }
 
@@ -181,7 +175,7 @@ internal import Glibc
         audit(role)
         switch effect {
         case .dropDrain: return
-        case .lateDrain: postponedDrain = role
+        case .lateDrain: postponedDrain = PostponedDrain(role: role, event: event.number, isDue: false)
         case .earlyDrain: makeDurable(role, sparing: groups.last?.event)
         default: makeDurable(role)
         }
@@ -266,12 +260,14 @@ internal import Glibc
         mark(place >> 6)
     }
 
-    /// What a role has started becomes durable: all of it, all but one event, or only one event.
+    /// What a role has started becomes durable: all of it, all but one event, only one event, or up to one.
     private func makeDurable(
-        _ role: SimulatedEvent.Role, sparing: Int? = nil, onlyEvent: Int? = nil
+        _ role: SimulatedEvent.Role, sparing: Int? = nil, onlyEvent: Int? = nil, upTo last: Int = .max
     ) {
         if units.isEmpty { return }
-        let isAll = sparing == nil && onlyEvent == nil && units.allSatisfy { $0.startedBy & role.bit != 0 }
+        let isAll =
+            sparing == nil && onlyEvent == nil && last == .max
+            && units.allSatisfy { $0.startedBy & role.bit != 0 }
         if isAll {
             for unit in units { settle(unit) }
             units.removeAll(keepingCapacity: true)
@@ -279,7 +275,8 @@ internal import Glibc
             return
         }
         var isDue = [Bool](repeating: false, count: units.count)
-        for group in groups where group.event != sparing && (onlyEvent ?? group.event) == group.event {
+        for group in groups
+        where group.event != sparing && group.event <= last && (onlyEvent ?? group.event) == group.event {
             for index in group.first..<group.end {
                 isDue[index] = units[index].startedBy & role.bit != 0
             }
@@ -330,7 +327,7 @@ internal import Glibc
 
     // MARK: Findings
 
-    private func find(_ text: String) { if findings.count < 8 { findings.append(text) } }
+    private func find(_ text: String) { if isAudited, findings.count < 8 { findings.append(text) } }
 
     package func clearFindings() { findings.removeAll() }
 

@@ -26,6 +26,8 @@ package final class CrashExplorer {
     package var target: (event: Int, decisions: [Int32])?
     /// What the failing future found on the medium and what it lacked, by site.
     package private(set) var explanation: [String] = []
+    /// The crash points that had more futures than the plan allows.
+    private var givenUp: [String] = []
     /// Set while steps only lead to where crashes are wanted.
     package var isQuiet = false
 
@@ -58,13 +60,17 @@ package final class CrashExplorer {
         inner.deepNesting = 0
         inner.lives = 0
         inner.kills = 0
+        inner.killsAtDrains = false
         return inner
     }
 
     /// Makes the medium faulty, here and in nested crashes; what recovers an image is not.
-    package func mutate(_ mutation: MediumMutation?) {
+    ///
+    /// - Parameter isAudited: false: what the door's audit finds is not reported.
+    package func mutate(_ mutation: MediumMutation?, isAudited: Bool = true) {
         memory.mutation = mutation
-        inner?.mutate(mutation)
+        memory.isAudited = isAudited
+        inner?.mutate(mutation, isAudited: isAudited)
     }
 
     package var strikes: Int { memory.strikes + (inner?.strikes ?? 0) }
@@ -173,7 +179,9 @@ package final class CrashExplorer {
         if let target, target.event != event.number { return }
         tally.events += 1
         explorePoint(event.number) { "before \(event)" }
-        if plan.kills > 0, !memory.units.isEmpty, random.oneIn(plan.kills) { kill("before \(event)") }
+        let isKilled =
+            plan.killsAtDrains && event.kind == .drain || plan.kills > 0 && random.oneIn(plan.kills)
+        if isKilled, !memory.units.isEmpty { kill("before \(event)") }
     }
 
     private func explorePoint(_ number: Int, _ place: () -> String) {
@@ -198,6 +206,7 @@ package final class CrashExplorer {
             }
             if futures >= plan.futureLimit {
                 tally.capped += 1
+                givenUp.append("\(context): \(place()), \(memory.groups.count) stores pending")
                 break
             }
         } while isExploring && target == nil && image.memory.nextFuture()
@@ -216,7 +225,7 @@ package final class CrashExplorer {
         if plan.lives > 0, tally.states % plan.lives == 0, let inner {
             tally.lives += 1
             image.memory.materialize(into: inner.memory, restArrives: random.oneIn(2))
-            inner.live([(commit, model)], "\(context), power cut \(place()), then")
+            inner.live(allowed.map { ($0.state.commit, $0.model) }, "\(context), power cut \(place()), then")
             take(inner)
         }
         if plan.use > 0, tally.states % plan.use == 0 {
@@ -272,17 +281,25 @@ package final class CrashExplorer {
         take(inner)
     }
 
+    package func takeGivenUp() -> [String] {
+        defer { givenUp = [] }
+        return givenUp
+    }
+
     private func take(_ inner: CrashExplorer) {
         tally.nested += inner.tally.states + inner.tally.nested
         tally.deep += inner.tally.nested
         tally.used += inner.tally.used
         tally.capped += inner.tally.capped
         inner.tally = CrashTally()
+        givenUp += inner.takeGivenUp()
         failures += inner.failures
         inner.failures = []
     }
 
     /// Recovers what the memory holds, commits, and saves, crashing all the while.
+    ///
+    /// - Parameter states: as in ``crashRecovery(_:_:)``.
     private func live(_ states: [(commit: UInt64, model: CrashModel)], _ context: String) {
         self.context = context
         seen.removeAll(keepingCapacity: true)

@@ -10,6 +10,8 @@ package struct CrashPlan: Sendable {
     package var lives = 4000
     /// At one of so many events the process is killed instead, and the power is cut later. 0: never.
     package var kills = 200
+    /// The process is killed before every drain as well.
+    package var killsAtDrains = false
     /// A crash point with more futures is given up, and counted.
     package var futureLimit = 100_000
     /// Exploring ends with so many failures.

@@ -10,6 +10,14 @@ package final class MutationCampaign {
         package let kind: SimulatedEvent.Kind
         package let role: SimulatedEvent.Role
         package let line: UInt32
+        /// Where on the medium it went first; of a drain, nowhere.
+        package let region: SimulatedLayout.Region?
+
+        package static func == (left: Self, right: Self) -> Bool {
+            (left.kind, left.role, left.line) == (right.kind, right.role, right.line)
+        }
+
+        package func hash(into hasher: inout Hasher) { hasher.combine(line) }
     }
 
     package struct Outcome: Sendable {
@@ -20,65 +28,66 @@ package final class MutationCampaign {
         /// How often the mutation changed anything.
         package let strikes: Int
         package let nanoseconds: UInt64
+        /// Why it is no mutant at all.
+        package internal(set) var proof: EquivalentMutant?
+
+        package enum Result: String, Sendable {
+            case killed, equivalent, survived, neverStruck, wronglyProved
+        }
+
+        package var result: Result {
+            if proof != nil { return killer == nil && strikes == 0 ? .equivalent : .wronglyProved }
+            if killer != nil { return .killed }
+            return strikes == 0 ? .neverStruck : .survived
+        }
     }
 
-    private var runs: [(name: String, run: CrashRun, steps: [ModelStep])] = []
+    private var runs: [(scenario: MutationScenario, run: CrashRun)] = []
     private var budgets: [SimulatedMemory.EventCounts] = []
     package private(set) var sites: [Site] = []
+    /// The sites that each scenario passes.
+    private var passed: [Set<Site>] = []
 
-    package init(plan: CrashPlan = MutationCampaign.plan) throws {
-        for scenario in Self.scenarios {
-            let run = try CrashRun(
-                start: OperationShapes.start(scenario.start), plan: plan, context: scenario.name,
-                leavingInRing: scenario.start == 4 ? 100 : nil)
-            runs.append(
-                (
-                    scenario.name, run,
-                    scenario.shapes.enumerated().map { place, shape in
-                        OperationShapes.step(shape, position: place)
-                    }
-                ))
+    package init(scenarios: [MutationScenario] = MutationScenario.all) throws {
+        for scenario in scenarios {
+            runs.append((scenario, try scenario.makeRun()))
         }
         try measure()
     }
 
-    package static var plan: CrashPlan {
-        var plan = CrashPlan()
-        plan.use = 8
-        plan.deepNesting = 0
-        plan.lives = 400
-        plan.kills = 6
-        return plan
-    }
-
-    /// Together they pass every site of the door.
-    private static let scenarios: [(name: String, start: Int, shapes: [Int])] = [
-        ("small", 1, [1, 18, 5, 18]),
-        ("tables", 5, [15, 18, 7, 19]),
-        ("ring", 4, [0, 3, 18]),
-        ("levels", 3, [8, 18, 2]),
-        ("large", 1, [9, 19, 11, 18]),
-        ("kill", 2, [4, 19, 12, 19, 0, 18]),
-    ]
-
     /// The unmutated run: which sites there are, and what each scenario costs.
     private func measure() throws {
-        var found: Set<Site> = []
-        for (name, run, steps) in runs {
+        for (scenario, run) in runs {
+            var found: Set<Site> = []
             let observer = run.memory.onEvent
-            try run.restart(seed: 1, context: name)
+            try run.restart(seed: 1, context: scenario.name)
             let before = run.memory.counts
             run.memory.onEvent = { event in
                 if event.kind == .copyIn || event.kind == .flush || event.kind == .drain {
-                    found.insert(Site(kind: event.kind, role: event.role, line: event.site))
+                    let region = event.kind == .drain ? nil : run.layout.region(event.offset)
+                    found.insert(
+                        Site(kind: event.kind, role: event.role, line: event.site, region: region))
                 }
             }
-            try run.quietly { try run.run(steps) }
+            try run.quietly { try scenario.run(on: run) }
             budgets.append(run.memory.counts - before)
             run.memory.onEvent = observer
+            passed.append(found)
         }
-        sites = found.sorted {
+        sites = passed.reduce(Set()) { $0.union($1) }.sorted {
             ($0.kind.rawValue, $0.role.rawValue, $0.line) < ($1.kind.rawValue, $1.role.rawValue, $1.line)
+        }
+    }
+
+    /// What each scenario takes without a mutant: states, and the clock's units.
+    package func control(
+        clock: () -> UInt64, _ report: (_ name: String, _ states: Int, _ time: UInt64) -> Void
+    ) throws {
+        for (scenario, run) in runs {
+            let (begun, before) = (clock(), run.explorer.tally.all)
+            try run.restart(seed: 1, context: scenario.name)
+            try scenario.run(on: run)
+            report(scenario.name, run.explorer.tally.all - before, clock() - begun)
         }
     }
 
@@ -94,39 +103,65 @@ package final class MutationCampaign {
         }
     }
 
-    /// Runs the scenarios with a mutant until something notices.
-    package func outcome(_ mutation: MediumMutation?, seed: UInt64 = 1, clock: () -> UInt64 = { 0 })
-        -> Outcome
-    {
+    /// Runs the scenarios with a mutant until something notices: first without crashes, which is cheap, then with them,
+    /// beginning with those in which the mutant has struck, or could.
+    ///
+    /// - Parameter isAudited: false: the door's own audit is not asked, and the explorer is alone.
+    package func outcome(
+        _ mutation: MediumMutation?, isAudited: Bool = true, seed: UInt64 = 1, clock: () -> UInt64 = { 0 }
+    ) -> Outcome {
         let begun = clock()
+        let site = sites.first { mutation?.isAt($0) ?? false }
+        let proof = site.flatMap { site in
+            EquivalentMutant.all.first { $0.isOf(site) && $0.operator == mutation?.operator }
+        }
         let mutant =
             mutation ?? MediumMutation(kind: .copyIn, role: .writer, site: 0, operator: .dropStore, period: 1)
-        var strikes = 0
-        for (index, (name, run, steps)) in runs.enumerated() {
-            var failure: CrashFailure?
-            let struckBefore = run.explorer.strikes
-            do {
-                try run.restart(seed: seed, context: "\(name) with \(mutant)")
-                let before = run.memory.counts
-                run.explorer.mutate(mutation)
-                try run.run(steps)
-                let spent = run.memory.counts - before
-                if spent != budgets[index] {
-                    run.explorer.report(.cost, "\(spent) instead of \(budgets[index])")
+        var (strikes, struck) = (0, [Int]())
+        for isQuiet in [true, false] {
+            let rest = runs.indices.filter { !struck.contains($0) }
+            let passing = rest.filter { index in site.map { passed[index].contains($0) } ?? false }
+            for index in isQuiet ? rest : struck + passing + rest.filter({ !passing.contains($0) }) {
+                let trial = trial(index, mutation, isQuiet: isQuiet, isAudited: isAudited, seed: seed)
+                strikes += trial.strikes
+                if trial.strikes > 0, isQuiet { struck.append(index) }
+                if let failure = trial.failure {
+                    return Outcome(
+                        mutation: mutant, killer: failure.rung, detail: failure.text, strikes: strikes,
+                        nanoseconds: clock() - begun, proof: proof)
                 }
-            } catch {
-                failure = CrashFailure(rung: .live, text: "\(error)", token: "")
-            }
-            run.explorer.mutate(nil)
-            strikes += run.explorer.strikes - struckBefore
-            if let failure = run.failures.first ?? failure {
-                return Outcome(
-                    mutation: mutant, killer: failure.rung, detail: failure.text, strikes: strikes,
-                    nanoseconds: clock() - begun)
             }
         }
         return Outcome(
-            mutation: mutant, killer: nil, detail: "", strikes: strikes, nanoseconds: clock() - begun)
+            mutation: mutant, killer: nil, detail: "", strikes: strikes, nanoseconds: clock() - begun,
+            proof: proof)
+    }
+
+    private func trial(
+        _ index: Int, _ mutation: MediumMutation?, isQuiet: Bool, isAudited: Bool, seed: UInt64
+    ) -> (failure: CrashFailure?, strikes: Int) {
+        let (scenario, run) = runs[index]
+        let struckBefore = run.explorer.strikes
+        var thrown: CrashFailure?
+        do {
+            try run.restart(seed: seed, context: "\(scenario.name)")
+            let before = run.memory.counts
+            run.explorer.mutate(mutation, isAudited: isAudited)
+            if isQuiet {
+                try run.quietly { try scenario.run(on: run) }
+            } else {
+                try scenario.run(on: run)
+            }
+            let spent = run.memory.counts - before
+            if spent != budgets[index] {
+                run.explorer.report(.cost, "\(spent) instead of \(budgets[index])")
+            }
+        } catch {
+            thrown = CrashFailure(rung: .live, text: "\(error)", token: "")
+        }
+        let failure = run.failures.first ?? thrown
+        run.explorer.mutate(nil)
+        return (failure, run.explorer.strikes - struckBefore)
     }
 }
 

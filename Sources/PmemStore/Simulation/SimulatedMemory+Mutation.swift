@@ -1,0 +1,57 @@
+/// What a ``MediumMutation`` does to the calls of its site.
+extension SimulatedMemory {
+    /// A fence that takes effect behind the next call of its role. Before that call it would be the same program: no
+    /// store of the thread, and no promise, lies in between.
+    struct PostponedDrain {
+        let role: SimulatedEvent.Role
+        let event: Int
+        let isDue: Bool
+    }
+
+    /// The operator that strikes this call, if one does. Calls in which it would change nothing do not count.
+    func strike(_ event: SimulatedEvent) -> MediumMutation.Operator? {
+        guard let mutation, mutation.concerns(event), isDifference(mutation.operator, event) else {
+            return nil
+        }
+        candidates += 1
+        if candidates % mutation.period != 0 { return nil }
+        strikes += 1
+        return mutation.operator
+    }
+
+    private func isDifference(_ effect: MediumMutation.Operator, _ event: SimulatedEvent) -> Bool {
+        let bit = event.role.bit
+        let (first, end) = (event.offset & ~7, (event.offset + event.byteCount + 7) & ~7)
+        let lines = (first: event.offset & ~63, end: (event.offset + event.byteCount + 63) & ~63)
+        switch effect {
+        case .dropStore, .plainStore: return isNewIn(first..<end)
+        case .shiftStore: return end + 64 <= byteCount && isNewIn(first..<end)
+        case .loseFirstUnit: return isNewIn(first..<min(first + 8, end))
+        case .loseLastUnit: return isNewIn(max(first, end - 8)..<end)
+        case .loseLastLine: return isNewIn(max(first, end - 64)..<end)
+        case .dropFlush: return isUnstartedIn(lines.first..<lines.end, bit)
+        case .shortenFlush: return isUnstartedIn((lines.end - 64)..<lines.end, bit)
+        case .shiftFlush: return isUnstartedIn(lines.first..<(lines.first + 64), bit)
+        case .dropDrain, .lateDrain: return units.contains { $0.startedBy & bit != 0 }
+        case .earlyDrain:
+            return groups.contains { group in
+                group.event == groups.last?.event
+                    && units[group.first..<group.end].contains { $0.startedBy & bit != 0 }
+            }
+        case .duplicateStore, .duplicateFlush, .duplicateDrain: return true
+        }
+    }
+
+    /// The engine's view differs from what is durable, or from what may become so.
+    private func isNewIn(_ range: Range<Int>) -> Bool {
+        stride(from: range.lowerBound, to: range.upperBound, by: 8).contains { place in
+            unsafe wordMarks[place >> 3] != 0
+                || (base + place).load(as: UInt64.self) != (durable + place).load(as: UInt64.self)
+        }
+    }
+
+    /// Something was stored here whose way to the medium has not begun.
+    private func isUnstartedIn(_ range: Range<Int>, _ bit: UInt8) -> Bool {
+        units.contains { range.contains($0.offset) && $0.startedBy & bit == 0 }
+    }
+}
