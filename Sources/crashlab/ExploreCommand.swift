@@ -15,7 +15,7 @@ struct ExploreCommand: ParsableCommand {
     @Option(help: "Longest sequences of which all are run: 1, 2 or 3.") var length = 2
     @Option(help: "Of so many futures one lives on, crashed all the while. 0: none.") var lives = 4000
     @Option(help: "At one of so many events the process is killed before the power is cut. 0: never.")
-    var kills = 200
+    var kills = 50
     @Flag(help: "Prints each workload.") var trace = false
     @Option(help: "First seed of the random workloads.") var seed: UInt64 = 1
 

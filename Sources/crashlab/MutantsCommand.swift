@@ -17,15 +17,7 @@ struct MutantsCommand: ParsableCommand {
 
     func run() throws {
         prepareProcess()
-        let campaign = try MutationCampaign()
-        if verbose {
-            try campaign.control(clock: { UInt64(Clock.processor * 1e9) }) { name, states, time in
-                print("scenario \(name): \(states) states, \(time / 1_000_000) ms")
-                fflush(nil)
-            }
-        }
-        let control = campaign.outcome(nil)
-        if let killer = control.killer { throw ValidationError("false alarm [\(killer)]: \(control.detail)") }
+        let campaign = try makeCampaign(MutationScenario.all)
         let all = campaign.mutants.filter { only.isEmpty || $0.description.contains(only) }
         var mutants = all
         if sample > 0, sample < all.count {
@@ -59,6 +51,15 @@ struct MutantsCommand: ParsableCommand {
             "\(mutant.period)", "\(outcome.result)", outcome.killer?.rawValue ?? "none",
             "\(outcome.nanoseconds / 1_000_000)",
         ].joined(separator: " ")
+    }
+}
+
+/// - Throws: where the engine itself fails in a scenario.
+func makeCampaign(_ scenarios: [MutationScenario]) throws -> MutationCampaign {
+    do {
+        return try MutationCampaign(scenarios: scenarios)
+    } catch let alarm as MutationCampaign.FalseAlarm {
+        throw ValidationError("the unmutated engine fails: \(alarm.failure)")
     }
 }
 

@@ -19,6 +19,11 @@ package struct MediumMutation: Sendable, CustomStringConvertible {
             case .dropDrain, .earlyDrain, .lateDrain, .duplicateDrain: kind == .drain
             }
         }
+
+        /// Nothing but a budget can notice it.
+        package var isCost: Bool {
+            self == .duplicateStore || self == .duplicateFlush || self == .duplicateDrain
+        }
     }
 
     package let kind: SimulatedEvent.Kind

@@ -54,6 +54,8 @@ internal import Glibc
         package var flushes = 0
         package var flushedLines = 0
         package var drains = 0
+
+        package init() {}
     }
 
     package init(byteCount: Int, model: MediumModel = .lines, isTracking: Bool = true) {

@@ -28,6 +28,9 @@ package final class CrashExplorer {
     package private(set) var explanation: [String] = []
     /// The crash points that had more futures than the plan allows.
     private var givenUp: [String] = []
+    private var observer: ((SimulatedEvent) -> Void)?
+    /// Futures of this run so far.
+    private var futureNumber = 0
     /// Set while steps only lead to where crashes are wanted.
     package var isQuiet = false
 
@@ -73,6 +76,18 @@ package final class CrashExplorer {
         inner?.mutate(mutation, isAudited: isAudited)
     }
 
+    /// Sees every call through the door, those of nested recoveries too.
+    package func observe(_ observer: ((SimulatedEvent) -> Void)?) {
+        self.observer = observer
+        inner?.observe(observer)
+    }
+
+    /// Calls within nested recoveries and lives.
+    package var nestedCounts: SimulatedMemory.EventCounts {
+        guard let inner else { return SimulatedMemory.EventCounts() }
+        return inner.memory.counts + inner.nestedCounts
+    }
+
     package var strikes: Int { memory.strikes + (inner?.strikes ?? 0) }
 
     /// A new run begins with what the memory holds.
@@ -83,6 +98,7 @@ package final class CrashExplorer {
         failures = []
         seen.removeAll(keepingCapacity: true)
         distinct = 0
+        futureNumber = 0
         memory.clearFindings()
         inner?.restart(seed: seed ^ 0xdead, context: context)
     }
@@ -175,6 +191,7 @@ package final class CrashExplorer {
     private var isExploring: Bool { !isQuiet && !allowed.isEmpty && failures.count < plan.failureLimit }
 
     private func explore(_ event: SimulatedEvent) {
+        observer?(event)
         guard isExploring else { return }
         if let target, target.event != event.number { return }
         tally.events += 1
@@ -197,6 +214,7 @@ package final class CrashExplorer {
             let verdict = image.check(allowed: states)
             futures += 1
             tally.states += 1
+            futureNumber += 1
             if let failure = verdict.failure {
                 let rung = depth > 1 ? CrashFailure.Rung.nested : .cut
                 fail(rung, "power cut \(place()): \(failure)", token: token(number))
@@ -222,13 +240,13 @@ package final class CrashExplorer {
     private func goOn(_ verdict: CrashImage.Verdict, _ place: () -> String) {
         guard let commit = verdict.commit, let model = model(of: commit) else { return }
         if plan.nesting > 0, let inner { nest(commit, model, verdict, inner, place) }
-        if plan.lives > 0, tally.states % plan.lives == 0, let inner {
+        if plan.lives > 0, futureNumber % plan.lives == 0, let inner {
             tally.lives += 1
             image.memory.materialize(into: inner.memory, restArrives: random.oneIn(2))
             inner.live(allowed.map { ($0.state.commit, $0.model) }, "\(context), power cut \(place()), then")
             take(inner)
         }
-        if plan.use > 0, tally.states % plan.use == 0 {
+        if plan.use > 0, futureNumber % plan.use == 0 {
             tally.used += 1
             image.memory.settleFuture()
             if let failure = FutureUse(image).failure(from: commit, model) {
@@ -242,12 +260,18 @@ package final class CrashExplorer {
         _ commit: UInt64, _ model: CrashModel, _ verdict: CrashImage.Verdict, _ inner: CrashExplorer,
         _ place: () -> String
     ) {
-        image.memory.materialize(into: inner.memory, restArrives: tally.states & 1 == 0)
+        image.memory.materialize(into: inner.memory, restArrives: futureNumber & 1 == 0)
         var hasher = Hasher()
         hasher.combine(commit)
         hasher.combine(memory.counts.drains)
         for line in [verdict.tailLine, verdict.ringLine] {
             for word in 0..<8 { hasher.combine(inner.memory.word(line + 8 * word)) }
+        }
+        // How much of a superblock has arrived, where recovery may have to make a torn one unusable.
+        for generation in [UInt64(0), 1] {
+            let start = Int(Superblock.offset(generation: generation))
+            let places = stride(from: start, to: start + 64, by: 8)
+            hasher.combine(places.count { inner.memory.word($0) != memory.durableWord($0) })
         }
         guard seen.insert(hasher.finalize()).inserted else { return }
         distinct += 1

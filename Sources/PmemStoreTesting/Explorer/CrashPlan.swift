@@ -9,7 +9,7 @@ package struct CrashPlan: Sendable {
     /// Of so many futures one lives on: it commits and saves, and is crashed all the while. 0: none.
     package var lives = 4000
     /// At one of so many events the process is killed instead, and the power is cut later. 0: never.
-    package var kills = 200
+    package var kills = 50
     /// The process is killed before every drain as well.
     package var killsAtDrains = false
     /// A crash point with more futures is given up, and counted.

@@ -54,8 +54,10 @@ package enum CrashWorkload: Sendable, Equatable {
     /// Does the workload on a run that was made for one of the same start state and model.
     package func run(on run: CrashRun) throws {
         switch self {
-        case .sequence(_, let shapes, _):
-            try run.restart(seed: 1, context: name)
+        case .sequence(let start, let shapes, _):
+            // Each sequence has its own chances of being killed.
+            let seed = shapes.reduce(UInt64(start)) { 31 * $0 + UInt64($1) }
+            try run.restart(seed: seed, context: name)
             try run.quietly {
                 for (place, shape) in shapes.dropLast().enumerated() {
                     try run.run(OperationShapes.step(shape, position: place))

@@ -44,6 +44,7 @@ package final class MutationCampaign {
 
     private var runs: [(scenario: MutationScenario, run: CrashRun)] = []
     private var budgets: [SimulatedMemory.EventCounts] = []
+    private var nestedBudgets: [SimulatedMemory.EventCounts] = []
     package private(set) var sites: [Site] = []
     /// The sites that each scenario passes.
     private var passed: [Set<Site>] = []
@@ -55,39 +56,32 @@ package final class MutationCampaign {
         try measure()
     }
 
-    /// The unmutated run: which sites there are, and what each scenario costs.
+    /// The engine itself has failed in a scenario.
+    package struct FalseAlarm: Error { package let failure: CrashFailure }
+
+    /// The unmutated runs, without crashes and with them: which sites there are, and what each scenario costs.
     private func measure() throws {
         for (scenario, run) in runs {
             var found: Set<Site> = []
-            let observer = run.memory.onEvent
+            run.explorer.observe { event in
+                guard event.kind == .copyIn || event.kind == .flush || event.kind == .drain else { return }
+                let region = event.kind == .drain ? nil : run.layout.region(event.offset)
+                found.insert(Site(kind: event.kind, role: event.role, line: event.site, region: region))
+            }
             try run.restart(seed: 1, context: scenario.name)
             let before = run.memory.counts
-            run.memory.onEvent = { event in
-                if event.kind == .copyIn || event.kind == .flush || event.kind == .drain {
-                    let region = event.kind == .drain ? nil : run.layout.region(event.offset)
-                    found.insert(
-                        Site(kind: event.kind, role: event.role, line: event.site, region: region))
-                }
-            }
             try run.quietly { try scenario.run(on: run) }
             budgets.append(run.memory.counts - before)
-            run.memory.onEvent = observer
+            try run.restart(seed: 1, context: scenario.name)
+            let nestedBefore = run.explorer.nestedCounts
+            try scenario.run(on: run)
+            if let failure = run.failures.first { throw FalseAlarm(failure: failure) }
+            nestedBudgets.append(run.explorer.nestedCounts - nestedBefore)
+            run.explorer.observe(nil)
             passed.append(found)
         }
         sites = passed.reduce(Set()) { $0.union($1) }.sorted {
             ($0.kind.rawValue, $0.role.rawValue, $0.line) < ($1.kind.rawValue, $1.role.rawValue, $1.line)
-        }
-    }
-
-    /// What each scenario takes without a mutant: states, and the clock's units.
-    package func control(
-        clock: () -> UInt64, _ report: (_ name: String, _ states: Int, _ time: UInt64) -> Void
-    ) throws {
-        for (scenario, run) in runs {
-            let (begun, before) = (clock(), run.explorer.tally.all)
-            try run.restart(seed: 1, context: scenario.name)
-            try scenario.run(on: run)
-            report(scenario.name, run.explorer.tally.all - before, clock() - begun)
         }
     }
 
@@ -145,7 +139,7 @@ package final class MutationCampaign {
         var thrown: CrashFailure?
         do {
             try run.restart(seed: seed, context: "\(scenario.name)")
-            let before = run.memory.counts
+            let (before, nestedBefore) = (run.memory.counts, run.explorer.nestedCounts)
             run.explorer.mutate(mutation, isAudited: isAudited)
             if isQuiet {
                 try run.quietly { try scenario.run(on: run) }
@@ -155,6 +149,11 @@ package final class MutationCampaign {
             let spent = run.memory.counts - before
             if spent != budgets[index] {
                 run.explorer.report(.cost, "\(spent) instead of \(budgets[index])")
+            }
+            // Other operators change how much there is to explore, and that is not the engine's cost.
+            let nested = run.explorer.nestedCounts - nestedBefore
+            if !isQuiet, mutation?.operator.isCost ?? true, nested != nestedBudgets[index] {
+                run.explorer.report(.cost, "nested: \(nested) instead of \(nestedBudgets[index])")
             }
         } catch {
             thrown = CrashFailure(rung: .live, text: "\(error)", token: "")
@@ -166,6 +165,8 @@ package final class MutationCampaign {
 }
 
 extension SimulatedMemory.EventCounts {
+    static func + (left: Self, right: Self) -> Self { left - (Self() - right) }
+
     static func - (left: Self, right: Self) -> Self {
         var difference = left
         difference.stores -= right.stores
