@@ -76,6 +76,9 @@ let package = Package(
             name: "ring-buffer", dependencies: ["PmemStore"], path: "Examples/RingBuffer",
             swiftSettings: settings),
         .executableTarget(
+            name: "crashed-bank", dependencies: ["PmemStore", "PmemStoreTesting"],
+            path: "Examples/CrashedBank", swiftSettings: settings),
+        .executableTarget(
             name: "lease-matrix", dependencies: ["PmemStore", "CPmem", "CLeaseAttacks"],
             swiftSettings: settings),
         .testTarget(

@@ -227,7 +227,8 @@
     func description(_ parent: SimulatedMemory) -> [String] {
         parent.groups.indices.map { index in
             let group = parent.groups[index]
-            let place = "event \(group.event), line \(group.site), \(group.count) words from \(group.low)"
+            let site = group.site == 0 ? "" : ", line \(group.site)"
+            let place = "event \(group.event)\(site), \(group.count) words from \(group.low)"
             if decidedRun[index] != run { return "\(place): never read" }
             let choice = Int(decidedChoice[index])
             let missing = (0..<group.count).filter {

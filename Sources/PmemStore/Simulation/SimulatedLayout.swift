@@ -12,6 +12,16 @@ package struct SimulatedLayout: Sendable {
         self.segment = segment
     }
 
+    /// A store of other sizes; nil when there is none.
+    package init?(storeBytes: Int, logBytes: Int) {
+        guard storeBytes >= 8 << 20, logBytes >= 4096, logBytes % 4096 == 0,
+            let byteCount = SegmentLayout.chunkAlignedSize(UInt64(storeBytes)),
+            let segment = SegmentLayout(
+                index: 0, baseOffset: 0, byteCount: byteCount, logBytes: UInt64(logBytes))
+        else { return nil }
+        self.segment = segment
+    }
+
     package var byteCount: Int { Int(segment.byteCount) }
 
     /// The first superblock of an empty store, as creation writes it.
@@ -36,13 +46,30 @@ package struct SimulatedLayout: Sendable {
     }
 
     func recovery(_ memory: SimulatedMemory) -> Recovery<SimulatedMedium> {
+        recovery(SimulatedMedium(memory: memory, role: .writer), path: SimulatedGround.path)
+    }
+
+    func recovery<M: Medium>(_ medium: M, path: String) -> Recovery<M> {
         let place = ChunkTableSegment(
             firstChunk: 0, chunkCount: segment.chunkCount, tableOffset: segment.chunkTableOffset,
             firstBlock: 0)
         return Recovery(
-            medium: SimulatedMedium(memory: memory, role: .writer), segments: [place],
+            medium: medium, segments: [place],
             reservedBytes: [Int(segment.reservedBytes)], storeBytes: segment.byteCount,
-            addressBytes: segment.byteCount, path: "simulated")
+            addressBytes: segment.byteCount, path: path)
+    }
+
+    /// Recovers what a memory holds, and returns the commit that was found.
+    package func recoveredCommit(_ memory: SimulatedMemory) throws(StoreError) -> UInt64 {
+        let readers = ReaderTable()
+        defer { readers.deallocate() }
+        let result = try recovery(memory).recover(options: Self.options, readers: readers)
+        defer {
+            result.writer.deallocate()
+            result.verified.deallocate()
+            result.map.deallocate(count: segment.chunkCount)
+        }
+        return result.writer.pointee.commit
     }
 
     /// Checkpoints come when a test asks for them or the log is full, never by the clock.

@@ -131,6 +131,14 @@ internal import Glibc
         record(event, isStarted: false, effect: strike(event))
     }
 
+    /// Stores to ``base`` that were made already. Each of their units may have arrived, or not.
+    func announce(_ offset: UInt64, _ byteCount: Int, role: SimulatedEvent.Role) {
+        guard isTracking else { return overwrite(Int(offset), byteCount) }
+        let event = begin(.copyIn, role, offset, byteCount, 0)
+        count(stores: 1, Int(offset), byteCount)
+        record(event, isStarted: true, effect: nil)
+    }
+
     func construct<R>(
         _ offset: UInt64, _ byteCount: Int, role: SimulatedEvent.Role, site: UInt32,
         _ body: (UnsafeMutableRawBufferPointer) throws -> R

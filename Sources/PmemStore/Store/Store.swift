@@ -10,7 +10,7 @@ internal import Synchronization
 ///
 /// Safe to use from any number of threads and tasks. Readers never wait; writers take turns, in order.
 public final class Store: Sendable {
-    let directory: SegmentDirectory
+    let ground: any StoreGround
     let engine: Engine<DirectMedium>
     // What a read needs, at hand: taken from the engine each time, it would cost counting a reference.
     private let readers: ReaderTable
@@ -50,24 +50,24 @@ public final class Store: Sendable {
         try StoreCreator(path: path, options: options).createIfNeeded()
         let directory = try SegmentDirectory.open(path: path, options: options)
         do throws(StoreError) {
-            return try Store(path: path, directory: directory, options: options, begun: begun)
+            return try Store(path: path, ground: directory, options: options, begun: begun)
         } catch {
             directory.close()
             throw error
         }
     }
 
-    private init(
-        path: String, directory: SegmentDirectory, options: StoreOptions, begun: UInt64
+    init(
+        path: String, ground: any StoreGround, options: StoreOptions,
+        begun: UInt64 = cpm_monotonic_nanoseconds()
     ) throws(StoreError) {
         self.path = path
-        self.directory = directory
+        self.ground = ground
         counters = Counters()
         let readers = try FailureStage.opening.attempt(path) { () throws(SystemFailure) in
             try ReaderTable.claim()
         }
-        let recovery = unsafe Recovery(
-            medium: directory.medium(counters: counters.writer), directory: directory, path: path)
+        let recovery = unsafe ground.recovery(ground.medium(.writer, counters: counters.writer), path: path)
         let recovered: Recovery<DirectMedium>.Result
         do throws(StoreError) {
             recovered = try recovery.recover(options: options, readers: readers)
@@ -77,17 +77,16 @@ public final class Store: Sendable {
         }
         engine = unsafe Engine(
             recovered: recovered, readers: readers,
-            checkpointMedium: directory.medium(counters: counters.checkpointer),
-            growth: DirectoryGrowth(directory: directory), quotaBytes: options.quotaBytes)
+            checkpointMedium: ground.medium(.checkpointer, counters: counters.checkpointer),
+            growth: ground.growth, quotaBytes: options.quotaBytes)
         self.readers = readers
         space = engine.space
-        health = directory.health
+        health = ground.health
         openReport = OpenReport(
             nanoseconds: cpm_monotonic_nanoseconds() - begun,
             replayedOperations: recovered.replayedOperations,
             replayNanoseconds: recovered.replayNanoseconds)
-        engine.startMaintenance()
-        directory.beginWatching(engine)
+        ground.begin(engine)
     }
 
     deinit {
@@ -275,35 +274,33 @@ public final class Store: Sendable {
     }
 
     private func finishClosing() {
-        engine.stopMaintenance()
         // A store that cannot be saved is recovered from its log when it is opened next.
-        _ = try? engine.checkpoint(isClosing: true)
+        if ground.prepareToEnd(engine) { _ = try? engine.checkpoint(isClosing: true) }
         engine.endCheckpoints()
-        directory.endWatching()
-        directory.close()
+        ground.close()
         isClosed.store(true, ordering: .releasing)
     }
 
     // MARK: What it is on
 
     /// The persistence domain and how it was found out.
-    public var persistence: PersistenceReport { directory.persistence }
+    public var persistence: PersistenceReport { ground.persistence }
 
     /// What keeps others from changing the files' block map.
-    public var lease: LeaseReport { directory.lease }
+    public var lease: LeaseReport { ground.lease }
 
     /// Measures the block maps of all segments again. About 2 microseconds for each segment file.
     ///
     /// Happens by itself once a second, after each growth, and whenever somebody else has had a file open.
     ///
     /// - Throws: ``StoreError/OpenFailure/extentsChanged(path:reason:)``; the store is poisoned from then on.
-    public func verifyExtents() throws(StoreError) { try directory.verifyExtents() }
+    public func verifyExtents() throws(StoreError) { try ground.verifyExtents() }
 
     /// What the files lie on, measured now: extents, alignment, what was never written, and space that is ready.
     public var preallocation: PreallocationReport {
         get throws(StoreError) {
             PreallocationReport(
-                files: try directory.preallocation(), headroomBytes: statistics.freeBytes)
+                files: try ground.preallocation(), headroomBytes: statistics.freeBytes)
         }
     }
 
@@ -315,9 +312,9 @@ public final class Store: Sendable {
         let space = health.isInherited ? (freeBytes: 0, logBytes: 0) : engine.spaceInUse()
         return Statistics(
             commits: engine.readers.newestCommit, commitMedium: MediumStatistics(writer),
-            checkpointMedium: MediumStatistics(checkpointer), fileBytes: directory.byteCount,
-            freeBytes: space.freeBytes, logBytes: space.logBytes, segments: directory.segments.count,
-            visits: directory.visits.count, stoppedNanoseconds: directory.visits.nanoseconds)
+            checkpointMedium: MediumStatistics(checkpointer), fileBytes: ground.byteCount,
+            freeBytes: space.freeBytes, logBytes: space.logBytes, segments: ground.segmentCount,
+            visits: ground.visits.count, stoppedNanoseconds: ground.visits.nanoseconds)
     }
 }
 
@@ -335,40 +332,4 @@ public final class Store: Sendable {
     }
 
     deinit { unsafe UnsafeMutableRawPointer(writer).deallocate() }
-}
-
-/// Growth of a store by segment files.
-private struct DirectoryGrowth: StoreGrowth {
-    let directory: SegmentDirectory
-
-    func grow(byteCount: UInt64) throws(StoreError) -> GrownSegment {
-        let segment = try directory.grow(byteCount: byteCount)
-        return GrownSegment(
-            firstChunk: Int(segment.baseOffset >> Space.chunkShift), chunkCount: segment.chunkCount,
-            reservedBytes: Int(segment.reservedBytes),
-            tableOffset: segment.baseOffset + segment.chunkTableOffset)
-    }
-
-    func removeLast() throws(StoreError) { try directory.removeLast() }
-
-    func prepare(chunk: Int) { directory.gatherHugePage(UInt64(chunk) << Space.chunkShift) }
-}
-
-extension Recovery where M == DirectMedium {
-    init(medium: DirectMedium, directory: SegmentDirectory, path: String) {
-        var blocks = 0
-        var segments: [ChunkTableSegment] = []
-        var reserved: [Int] = []
-        for segment in directory.segments {
-            let place = ChunkTableSegment(
-                firstChunk: Int(segment.baseOffset >> Space.chunkShift), chunkCount: segment.chunkCount,
-                tableOffset: segment.baseOffset + segment.chunkTableOffset, firstBlock: blocks)
-            segments.append(place)
-            reserved.append(Int(segment.reservedBytes))
-            blocks += place.blockCount
-        }
-        self.init(
-            medium: medium, segments: segments, reservedBytes: reserved, storeBytes: directory.byteCount,
-            addressBytes: directory.addressBytes, path: path)
-    }
 }

@@ -29,7 +29,7 @@ extension Store {
     public func backup(
         to path: String, options: StoreOptions = StoreOptions()
     ) throws(StoreError) -> BackupReport {
-        try directory.health.requireOwnProcess()
+        try ground.health.requireOwnProcess()
         let begun = cpm_monotonic_nanoseconds()
         let pin = try pin()
         defer { engine.readers.unpin(pin) }

@@ -167,8 +167,9 @@ struct PreallocationTests {
             await #expect(processExitsWith: .signal(SIGALRM)) {
                 [path = scratch.store as String, delay = delay as Int] in
                 let store = try Store.open(path, options: Self.options)
+                let directory = try #require(store.ground as? SegmentDirectory)
                 Self.die(inMicroseconds: delay)
-                while true { _ = try store.directory.grow(byteCount: 64 << 20) }
+                while true { _ = try directory.grow(byteCount: 64 << 20) }
             }
             debris += contents(of: scratch.store).keys.count { SegmentName.isBuilding($0) }
             let store = try Store.open(scratch.store, options: Self.options)

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Runs `faultprobe`, which lies beside the tests.
+/// Runs `faultprobe`, or another program that lies beside the tests.
 enum Probe {
     /// How a process has ended, and what it has printed.
     struct Result {
@@ -11,15 +11,17 @@ enum Probe {
         var output: String
     }
 
-    private static let path: String = {
-        guard let own = unsafe realpath("/proc/self/exe", nil) else { return "faultprobe" }
+    private static let directory: String = {
+        guard let own = unsafe realpath("/proc/self/exe", nil) else { return "." }
         defer { unsafe free(own) }
         return unsafe String(cString: own).split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
-            + "/faultprobe"
     }()
 
     /// - Parameter environment: Added to that of this process.
-    static func run(_ arguments: [String], environment: [String] = []) -> Result {
+    static func run(
+        program: String = "faultprobe", _ arguments: [String], environment: [String] = []
+    ) -> Result {
+        let path = directory + "/" + program
         let output = ScratchDirectory(.volatileMemory)
         let status = spawn([path] + arguments, environment, output: output.path + "/output")
         let text = String(decoding: bytes(of: output.path + "/output"), as: UTF8.self)

@@ -1,0 +1,161 @@
+import PmemStore
+import PmemStoreTesting
+import Testing
+
+/// The lab as an application uses it.
+@Suite("Simulator: an application's own transactions")
+struct CrashLabTests {
+    private struct Wrong: Error {}
+
+    /// Two counters that a sound application keeps equal.
+    private static func count(_ store: Store, isBroken: Bool) throws {
+        for number in 1...3 {
+            if isBroken {
+                try store.write { tx in try tx.put([UInt8(number)], forKey: "a") }
+                try store.write { tx in try tx.put([UInt8(number)], forKey: "b") }
+            } else {
+                try store.write { tx in
+                    try tx.put([UInt8(number)], forKey: "a")
+                    try tx.put([UInt8(number)], forKey: "b")
+                }
+            }
+        }
+    }
+
+    private static func areEqual(_ store: Store) throws {
+        let (a, b) = try store.read { tx in (try tx.get("a"), try tx.get("b")) }
+        if a != b { throw Wrong() }
+    }
+
+    private static func failure(_ body: () throws -> CrashLabReport) throws -> CrashLabFailure {
+        do {
+            let report = try body()
+            Issue.record("nothing was found: \(report)")
+            throw Wrong()
+        } catch let failure as CrashLabFailure {
+            return failure
+        }
+    }
+
+    @Test("A sound application survives every state")
+    func sound() throws {
+        let report = try CrashLab("sound").run {
+            try Self.count($0, isBroken: false)
+            try $0.checkpoint()
+        } verify: {
+            try Self.areEqual($0)
+        }
+        #expect(report.commits == 3 && report.capped == 0)
+        #expect(report.points > 15 && report.states > 200, "\(report)")
+    }
+
+    @Test("One transaction too few is found, named and repeated by its token")
+    func broken() throws {
+        let lab = CrashLab("broken")
+        let failure = try Self.failure {
+            try lab.run {
+                try Self.count($0, isBroken: true)
+            } verify: {
+                try Self.areEqual($0)
+            }
+        }
+        #expect(failure.acknowledged == 0 && failure.found == 1)
+        #expect(failure.site.hasPrefix("before event") && failure.token.hasPrefix("pmsl1:broken:"))
+        #expect(failure.stores.contains { $0.hasSuffix("arrived") })
+        #expect("\(failure)".contains("\(CrashLab.replayVariable)='\(failure.token)'"))
+        var states = 0
+        let again = try Self.failure {
+            try lab.replay(failure.token) {
+                try Self.count($0, isBroken: true)
+            } verify: {
+                states += 1
+                try Self.areEqual($0)
+            }
+        }
+        #expect(again.token == failure.token && again.site == failure.site && again.stores == failure.stores)
+        #expect(states == 1)
+    }
+
+    @Test("What was promised is there, at every moment")
+    func promises() throws {
+        var promised = 0
+        var seen: Set<Int> = []
+        try CrashLab("promises").run { store in
+            for number in 1...6 {
+                try store.write { tx in try tx.put("\(number)", forKey: "number \(number)") }
+                promised = number
+            }
+        } verify: { store in
+            let count = try store.read { tx in try tx.count() }
+            seen.insert(count - promised)
+            // A verifier may go on as the application would: it is gone afterwards.
+            try store.write { tx in try tx.put("after", forKey: "crash") }
+            if count < promised || count > promised + 1 { throw Wrong() }
+        }
+        #expect(seen == [0, 1])
+    }
+
+    @Test("The log's end, checkpoints that make room, large values")
+    func smallLog() throws {
+        var lab = CrashLab("small log")
+        lab.logBytes = 4096
+        lab.storeBytes = 16 << 20
+        let report = try lab.run { store in
+            for number in 0..<40 {
+                try store.write { tx in
+                    let value = [UInt8](repeating: UInt8(number), count: number % 13 == 12 ? 40_000 : 20)
+                    try tx.put(value, forKey: "key \(number % 7)")
+                }
+            }
+        } verify: { store in
+            try store.read { tx in
+                try tx.forEach { _, value in
+                    let bytes = unsafe value.withUnsafeBytes { unsafe [UInt8]($0) }
+                    if bytes.contains(where: { $0 != bytes[0] }) { throw Wrong() }
+                    return true
+                }
+            }
+        }
+        #expect(report.commits == 40 && report.capped == 0)
+    }
+
+    @Test("The example finds its mistake, prints a token, and comes back by it")
+    func example() throws {
+        let sound = Probe.run(program: "crashed-bank", [])
+        #expect(
+            sound.code == 0 && sound.output.hasSuffix("states recovered and verified\n"), "\(sound.output)")
+        let broken = Probe.run(program: "crashed-bank", ["broken"])
+        #expect(broken.code == 1 && broken.output.hasPrefix("the accounts hold 270 together"))
+        let token = try #require(broken.output.split(separator: "'").dropFirst().first)
+        let variable = "\(CrashLab.replayVariable)=\(token)"
+        let again = Probe.run(program: "crashed-bank", ["broken"], environment: [variable])
+        #expect(again.code == 1 && again.output == broken.output, "\(again.output)")
+        let other = Probe.run(program: "crashed-bank", [], environment: [variable])
+        #expect(other.code == 0 && other.output.contains("at 1 points, 1 states"), "\(other.output)")
+    }
+
+    @Test("What a lab cannot do, it says")
+    func refusals() throws {
+        let lab = CrashLab("refusals")
+        let verify: (Store) throws -> Void = { _ in }
+        for token in [
+            "", "pmsl1:other:1:0", "pmsl1:refusals:x:0", "pmsl1:refusals:1:-1", "pms1:refusals:1:0",
+        ] {
+            #expect(throws: CrashLabError.foreignToken(token: token, name: "refusals")) {
+                try lab.replay(token, { _ in }, verify: verify)
+            }
+        }
+        #expect {
+            try lab.replay("pmsl1:refusals:100000:0", { _ in }, verify: verify)
+        } throws: { error in
+            guard case CrashLabError.momentNotReached(let token, let events) = error else { return false }
+            return token == "pmsl1:refusals:100000:0" && events > 0
+        }
+        var small = lab
+        small.storeBytes = 1 << 20
+        #expect(throws: CrashLabError.impossibleSize(storeBytes: 1 << 20, logBytes: 16 << 10)) {
+            try small.run({ _ in }, verify: verify)
+        }
+        #expect(throws: Wrong.self) { try lab.run({ _ in throw Wrong() }, verify: verify) }
+    }
+}
