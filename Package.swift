@@ -84,7 +84,8 @@ let package = Package(
         .testTarget(
             name: "PmemStoreTests",
             dependencies: [
-                "PmemStore", "PmemStoreTesting", "CPmem", "CLeaseAttacks", "lease-matrix", "StoreWorkloads",
+                "PmemStore", "PmemStoreTesting", "CPmem", "CPoison", "CLeaseAttacks", "lease-matrix",
+                "StoreWorkloads",
                 "StoreFuzzing",
             ],
             swiftSettings: settings),
@@ -101,6 +102,7 @@ let package = Package(
         .target(
             name: "StoreFuzzing", dependencies: ["PmemStore", "CPmem"], path: "Tests/StoreFuzzing",
             swiftSettings: settings),
+        .target(name: "CPoison", path: "Tests/CPoison"),
         // System calls and allocations that can be made to fail. Only faultprobe links it.
         .target(name: "CFaults", path: "Tests/CFaults"),
         .testTarget(name: "PmembenchTests", dependencies: ["pmembench"], swiftSettings: settings),
