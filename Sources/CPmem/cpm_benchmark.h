@@ -2,6 +2,7 @@
 #ifndef CPM_BENCHMARK_H
 #define CPM_BENCHMARK_H
 
+#include <malloc.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -13,6 +14,12 @@ static inline int cpm_pin_thread(int processor) {
     memset(mask, 0, sizeof mask);
     mask[processor / 8] = (unsigned char)(1u << (processor % 8));
     return (int)syscall(SYS_sched_setaffinity, 0, sizeof mask, mask);
+}
+
+// The C library keeps memory that was freed, so that page faults are not those of giving it back and taking it again.
+static inline void cpm_keep_freed_memory(void) {
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
+    mallopt(M_MMAP_MAX, 0);
 }
 
 #endif

@@ -39,7 +39,7 @@ package struct StoreInspection: Sendable {
     /// What would keep the store from opening, beside what the segments say.
     package private(set) var problem: StoreError?
 
-    /// How long somebody who has the store open may take to let a visitor in: a backup of its blocks may be at work.
+    /// How long somebody who has the store open may take to let a visitor in: it ends its transaction first.
     private static let patienceNanoseconds: UInt64 = 2_000_000_000
 
     /// Nil when the directory holds no segment at all: then it is no store.
@@ -54,15 +54,18 @@ package struct StoreInspection: Sendable {
         (isInUse, owner) = StoreLock.holder(in: path)
         let leased = LeaseTable()
         var base: UInt64 = 0
+        var opens = !isInUse || visits
         for (expected, index) in indices.enumerated() {
             if index != expected, problem == nil {
                 problem = .open(.missingSegment(path: path, index: expected))
             }
             let name = SegmentName.sealed(index)
             var facts = Self.facts(path + "/" + name, name, leased)
-            if !isInUse || visits {
+            if opens {
                 base = Self.measure(&facts, path + "/" + name, index: index, base: base, isInUse: isInUse)
             }
+            // Who has not answered once is not asked for the other files.
+            if isInUse, facts.extents == nil { opens = false }
             segments.append(facts)
         }
         if segments[0].extents != nil { readSuperblocks(path + "/" + segments[0].name) }
@@ -141,7 +144,8 @@ package struct StoreInspection: Sendable {
         checkpoint = NewestCheckpoint(
             generation: newest.generation, commit: newest.commit,
             wasClosed: newest.flags & UInt32(CPM_SUPERBLOCK_CLEAN) != 0)
-        if Int(newest.segmentCount) > segments.count, problem == nil {
+        // A store in use may have grown since its files were listed.
+        if !isInUse, Int(newest.segmentCount) > segments.count, problem == nil {
             problem = .open(.missingSegment(path: path, index: segments.count))
         }
     }

@@ -79,6 +79,7 @@ struct LeaseFigures: Sendable {
 
     /// Page faults of the committing thread in the steady state.
     func faults(_ count: Int) throws -> String {
+        cpm_keep_freed_memory()
         for number in 0..<(count / 10) { try commit(number) }
         let before = cpm_thread_faults()
         for number in 0..<count { try commit(number) }
