@@ -1,0 +1,55 @@
+internal import CPmem
+import Testing
+
+@testable internal import PmemStore
+@testable internal import StoreFuzzing
+
+/// Descriptors of chunks that no checkpoint would have written, with every checksum right: each is an error at opening.
+@Suite("Space: chunk tables that could not have been written", .serialized)
+struct ForgedTableTests {
+    /// Descriptors by chunk; the chunks are free in the image.
+    struct Forgery: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        let descriptors: [Int: UInt64]
+    }
+
+    private static let last = FuzzStore.layout.chunkCount - 1
+
+    static let forgeries = [
+        Forgery(testDescription: "a kind that is none", descriptors: [last: 5]),
+        Forgery(testDescription: "a body without a run", descriptors: [last: UInt64(CPM_CHUNK_RUN_BODY)]),
+        Forgery(testDescription: "a run of nothing", descriptors: [last: UInt64(CPM_CHUNK_RUN)]),
+        Forgery(
+            testDescription: "a run beyond the store", descriptors: [last: UInt64(CPM_CHUNK_RUN) | 2 << 32]),
+        Forgery(
+            testDescription: "a run that is free half way",
+            descriptors: [last - 2: UInt64(CPM_CHUNK_RUN) | 3 << 32, last - 1: UInt64(CPM_CHUNK_RUN_BODY)]),
+        Forgery(
+            testDescription: "a run in a run",
+            descriptors: [last - 1: UInt64(CPM_CHUNK_RUN) | 2 << 32, last: UInt64(CPM_CHUNK_RUN) | 1 << 32]),
+        Forgery(
+            testDescription: "more slots in use than there are",
+            descriptors: [last: UInt64(CPM_CHUNK_SLAB) | 0xffff << 16]),
+    ]
+
+    @Test("Refused when the store is opened", arguments: forgeries)
+    func refused(_ forgery: Forgery) throws {
+        let memory = FuzzMemory(byteCount: FuzzImage.shared.memory.byteCount)
+        memory.willWrite(0, memory.byteCount)
+        memory.restore(from: FuzzImage.shared.memory)
+        for block in FuzzImage.shared.structures[1] {
+            for (chunk, descriptor) in forgery.descriptors {
+                memory.write(descriptor, at: block.offset + 64 + 8 * chunk, byteCount: 8)
+            }
+            FuzzRepair(image: FuzzImage.shared, memory: memory).repair(block)
+        }
+        do throws(StoreError) {
+            _ = try FuzzStore(memory)
+            Issue.record("nobody has noticed")
+        } catch .corrupted(let corruption) {
+            #expect(corruption.structure == .chunkTable)
+        } catch {
+            Issue.record("\(error)")
+        }
+    }
+}
