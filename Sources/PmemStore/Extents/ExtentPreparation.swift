@@ -44,8 +44,11 @@ struct ExtentPreparation {
 
     /// Allocates, writes and syncs what lies between two offsets. Nothing before is touched.
     func fill(_ file: OpenFile, from start: UInt64, to end: UInt64) throws(StoreError) {
+        let done =
+            fileSystem.kind == .tmpfs ? HugePageFill(file: file).fill(from: start, to: end) : start..<start
         try allocate(file, from: start, to: end)
-        try writeZeros(file, from: start, to: end)
+        try writeZeros(file, from: start, to: done.lowerBound)
+        try writeZeros(file, from: done.upperBound, to: end)
         try makeDurable(file)
     }
 

@@ -195,15 +195,6 @@ internal import Glibc
         return sealed.segment
     }
 
-    /// Gathers 2 MiB of a segment into a huge page, where the medium is memory that comes in small pages otherwise.
-    ///
-    /// A random access then costs two thirds, and opening takes one page fault for 2 MiB instead of one for 64 KiB.
-    package func gatherHugePage(_ offset: UInt64) {
-        let isMemory = persistence.domain == .volatile && persistence.backing == .shared
-        guard isMemory, files.withLock({ $0 != nil }) else { return }
-        mapping.gatherHugePages(offset, SegmentLayout.chunkBytes)
-    }
-
     private static func frontier(_ files: Files?) -> (OpenFile, UInt64, Int)? {
         guard let files, let last = files.sealed.last?.segment else { return nil }
         return (files.directory, last.endOffset, last.index + 1)

@@ -156,12 +156,6 @@ internal import Glibc
         return true
     }
 
-    /// Gathers a part of the range into huge pages, for memory file systems that give out small ones. Waits; stores and
-    /// loads go on meanwhile. Advice only: kernels before 6.1 refuse it.
-    package func gatherHugePages(_ offset: UInt64, _ byteCount: UInt64) {
-        _ = unsafe madvise(place(offset, byteCount), Int(byteCount), CPM_MADV_COLLAPSE)
-    }
-
     private func place(_ offset: UInt64, _ byteCount: UInt64) -> UnsafeMutableRawPointer {
         precondition(offset <= self.byteCount, "the offset lies outside of the reserved range")
         precondition(byteCount <= self.byteCount - offset, "the range ends outside of the reserved range")

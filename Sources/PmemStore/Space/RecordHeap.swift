@@ -429,7 +429,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
 
     /// True when the store should grow before it has to.
     @inline(__always)
-    package var isLow: Bool { freeChunks < heldBackChunks + 1 + chunkCount >> 6 }
+    package var isLow: Bool { freeChunks < heldBackChunks + 2 + chunkCount >> 6 }
 
     /// Node slots that a checkpoint can count on: free ones, and what the free chunks hold.
     package var nodeRoom: Int { freeNodeSlots + freeChunks * Self.nodesPerChunk }

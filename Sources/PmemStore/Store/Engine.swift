@@ -23,8 +23,6 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     private let growing = Locked(false)
     private let checkpoints = MaintenanceThread(name: "pmem-checkpoint")
     private let growths = MaintenanceThread(name: "pmem-growth")
-    /// Chunks below this one have been prepared by ``StoreGrowth/prepare(chunk:)``. The growth thread's.
-    private var preparedChunks: Int
 
     package init(
         recovered: Recovery<M>.Result, readers: ReaderTable, checkpointMedium: M, growth: (any StoreGrowth)?,
@@ -39,8 +37,6 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
         self.quotaBytes = quotaBytes ?? .max
         replayedOperations = recovered.replayedOperations
         replayNanoseconds = recovered.replayNanoseconds
-        let isNew = recovered.superblock.generation == 1 && recovered.replayedOperations == 0
-        preparedChunks = isNew ? 0 : recovered.writer.pointee.heap.chunkCount
         checkpointer = Checkpointer(
             medium: checkpointMedium, writer: recovered.writer, gate: gate, map: recovered.map,
             table: recovered.table, superblock: recovered.superblock)
@@ -61,7 +57,6 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     package func startMaintenance() {
         checkpoints.start { [unowned self] in checkpointInBackground() }
         growths.start { [unowned self] in growInBackground() }
-        if preparedChunks == 0 { growths.wake() }
     }
 
     /// Ends the background work; waits for what is running.
@@ -142,13 +137,7 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     }
 
     private func growInBackground() {
-        while !growths.isEnding {
-            let (isLow, chunks) = spaceState()
-            if isLow, (try? grow(atLeast: 0)) ?? false { continue }
-            if preparedChunks >= chunks { return }
-            growth?.prepare(chunk: preparedChunks)
-            preparedChunks += 1
-        }
+        while !growths.isEnding, (try? growIfLow()) ?? false {}
     }
 
     private func spaceState() -> (isLow: Bool, chunks: Int) {
@@ -191,21 +180,35 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
 
     // MARK: Growth
 
-    /// Adds a segment, of a tenth of the store or as much as is needed. False: the quota does not allow it.
+    /// Adds a segment for whoever lacks space, unless somebody else has just added one. False: the quota does not allow
+    /// it.
     private func grow(atLeast needed: Int) throws(StoreError) -> Bool {
-        guard let growth else { return false }
+        let before = spaceState().chunks
         return try growing.withLock { _ throws(StoreError) in
-            let size = UInt64(spaceState().chunks) << Space.chunkShift
-            let step = min(max(size / 32, 8 << 20), 1 << 30)
-            let required = UInt64(needed) + 4 * UInt64(Space.chunkBytes)
-            let left = quotaBytes > size ? quotaBytes - size : 0
-            let wanted = min(max(step, required), left) & ~UInt64(Space.chunkBytes - 1)
-            if wanted < min(required, 2 * UInt64(Space.chunkBytes)) || wanted < UInt64(needed) {
-                return false
-            }
-            adopt(try growth.grow(byteCount: wanted))
-            return true
+            if spaceState().chunks > before { return true }
+            return try addSegment(atLeast: needed)
         }
+    }
+
+    /// Adds a segment ahead of need. False: there is no need, or the quota does not allow it.
+    private func growIfLow() throws(StoreError) -> Bool {
+        try growing.withLock { _ throws(StoreError) in
+            guard spaceState().isLow else { return false }
+            return try addSegment(atLeast: 0)
+        }
+    }
+
+    /// Adds a segment, of a 32nd of the store or as much as is needed. While ``growing`` is held.
+    private func addSegment(atLeast needed: Int) throws(StoreError) -> Bool {
+        guard let growth else { return false }
+        let size = UInt64(spaceState().chunks) << Space.chunkShift
+        let step = min(max(size / 32, 8 << 20), 1 << 30)
+        let required = UInt64(needed) + 4 * UInt64(Space.chunkBytes)
+        let left = quotaBytes > size ? quotaBytes - size : 0
+        let wanted = min(max(step, required), left) & ~UInt64(Space.chunkBytes - 1)
+        if wanted < min(required, 2 * UInt64(Space.chunkBytes)) || wanted < UInt64(needed) { return false }
+        adopt(try growth.grow(byteCount: wanted))
+        return true
     }
 
     /// Gives segments at the store's end back that hold nothing. Returns how many.
@@ -270,7 +273,4 @@ package protocol StoreGrowth: Sendable {
 
     /// Removes the last segment, which nothing names any more.
     func removeLast() throws(StoreError)
-
-    /// Does for a chunk what makes accesses to it cheap and takes too long to be waited for.
-    func prepare(chunk: Int)
 }

@@ -69,8 +69,6 @@ private struct DirectoryGrowth: StoreGrowth {
     }
 
     func removeLast() throws(StoreError) { try directory.removeLast() }
-
-    func prepare(chunk: Int) { directory.gatherHugePage(UInt64(chunk) << Space.chunkShift) }
 }
 
 extension Recovery where M == DirectMedium {
