@@ -78,14 +78,14 @@ typedef struct {
     uint16_t count;
     uint16_t prefixBytes;  // bytes that all keys below share and the heads leave out
     uint16_t lines;        // size of the node in lines of 64 bytes
-    uint16_t reserved0;
+    uint16_t reserved0;    // DRAM: the entry that `changed` speaks of
     uint32_t epoch;        // that the writing checkpoint ended, not its superblock's generation
     uint32_t heapBytes;    // bytes of the separator heap in use, prefix included
     uint64_t place;        // medium: the node's own offset. DRAM: its reference on the medium, once it has one
     uint64_t pairs;        // in a table's root: number of pairs in the table
-    uint64_t stamp;        // DRAM: the writer's stamp; a node of the current stamp may change in place
+    uint64_t stamp;        // DRAM: the writer's stamp, of nodes that may change; of a retired node, when it left the tree
     uint64_t born;         // DRAM: commit number that published the node
-    uint64_t reserved1;
+    uint64_t changed;      // DRAM: commit that has changed an entry of the published leaf
 } cpm_node;
 #define CPM_NODE_CATALOG 1u
 _Static_assert(sizeof(cpm_node) == 64, "node header");

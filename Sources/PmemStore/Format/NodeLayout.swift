@@ -27,9 +27,11 @@ package import CPmem
     }
     @inline(__always)
     package var level: Int { unsafe Int(header.pointee.level) }
-    /// Level and flags in one word. A child's is its parent's less one.
+    /// Level and flags of the medium in one word. A child's is its parent's less one.
     @inline(__always)
-    package var kind: UInt16 { unsafe (address + NodeLayout.kindOffset).loadUnaligned(as: UInt16.self) }
+    package var kind: UInt16 {
+        unsafe (address + NodeLayout.kindOffset).loadUnaligned(as: UInt16.self) & NodeLayout.kindMask
+    }
     @inline(__always)
     package var isLeaf: Bool { unsafe header.pointee.level == 0 }
     @inline(__always)
@@ -85,6 +87,9 @@ package enum NodeLayout {
     package static let byteCount = 1024
     /// Offset of `level` and `flags` in the header.
     package static let kindOffset = 6
+    /// Without the flags that only nodes in DRAM have.
+    @inline(__always)
+    package static var kindMask: UInt16 { 0x3fff }
     /// The level in a ``NodePointer/kind``.
     @inline(__always)
     package static var levelMask: UInt16 { 0xff }

@@ -122,7 +122,7 @@ package final class SimulatedStore {
         for index in 0..<node.count {
             let child = unsafe NodeReference(raw: (node.isLeaf ? node.records : node.children)[index])
             if node.isLeaf {
-                let pairs = try unsafe engine.space.node(child).header.pointee.pairs
+                let pairs = try engine.space.node(child).pairs(at: .max)
                 try check.check(TreeState(root: child, pairs: pairs))
             } else {
                 try checkTables(child, &check)

@@ -76,7 +76,7 @@ internal import CPmem
         _ root: NodeReference, _ table: ExpectedState.TableRange, _ space: NodeSpace<SimulatedMedium>,
         _ writer: WriterPlace<SimulatedMedium>, _ expected: ExpectedState
     ) throws(StoreError) -> String? {
-        let pairs = try unsafe space.node(root).header.pointee.pairs
+        let pairs = try space.node(root).pairs(at: .max)
         if Int(pairs) != table.count { return "table \(table.number) has \(pairs) pairs, not \(table.count)" }
         var next = table.first
         let end = table.first + table.count

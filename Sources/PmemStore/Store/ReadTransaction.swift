@@ -11,7 +11,7 @@ public struct ReadTransaction: ~Copyable, ~Escapable, ReadableTransaction {
 
     @_lifetime(immortal)
     init(space: NodeSpace<DirectMedium>, pin: ReaderTable.Pin) {
-        self.space = space
+        self.space = space.seeing(pin.commit)
         catalog = NodeReference(raw: pin.root)
         commit = pin.commit
     }

@@ -34,7 +34,7 @@ extension Store {
         let pin = try pin()
         defer { engine.readers.unpin(pin) }
         let job = BackupJob(
-            space: engine.space.verifying, catalog: NodeReference(raw: pin.root),
+            space: engine.space.verifying.seeing(pin.commit), catalog: NodeReference(raw: pin.root),
             options: backupOptions(from: options))
         try job.run(path: path)
         return BackupReport(

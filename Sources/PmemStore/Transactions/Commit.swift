@@ -26,7 +26,7 @@ extension Writer {
             // 4. Append the log entry behind them.
             appendEntry(spill)
             // 5. Change the tree while the stores drain. No reader can see these nodes.
-            if set.hasDeferred { try applyLocated(isFound) }
+            if set.hasDeferred { try applyLast(isFound) }
             try finishTrees()
             // 6. Fence.
             try medium.drain()  // DURABLE HERE
@@ -153,6 +153,16 @@ extension Writer {
         return offset
     }
 
+    // MARK: Step 5
+
+    /// The last change of the commit, after which nothing but the fence can fail.
+    @inline(__always)
+    private mutating func applyLast(_ isFound: Bool) throws(StoreError) {
+        trees.beginPlacing(commit: commit + 1, newestPin: readers.newestPin(before: commit + 1))
+        defer { trees.endPlacing() }
+        try applyLocated(isFound)
+    }
+
     // MARK: Step 8
 
     /// The log holds as much as it should.
@@ -223,7 +233,8 @@ extension Writer {
             if unsafe node.header.pointee.flags & NodeLayout.droppedFlag != 0 {
                 trees.pool.release(node)
             } else {
-                unsafe node.header.pointee.born = number
+                // A placed leaf has it, and readers may be looking.
+                if !node.isPlaced { unsafe node.header.pointee.born = number }
                 dirtied += 1
             }
         }

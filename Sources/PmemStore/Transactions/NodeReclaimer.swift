@@ -32,7 +32,7 @@ package struct NodeReclaimer: ~Copyable {
     /// The node is not part of commit `dead` and of what follows.
     @inline(__always)
     package mutating func retire(_ node: NodePointer, dead: UInt64) {
-        unsafe node.header.pointee.reserved1 = dead
+        unsafe node.header.pointee.stamp = dead
         retired.append(NodePool.word(node))
     }
 
@@ -44,7 +44,7 @@ package struct NodeReclaimer: ~Copyable {
         let nodes = retired
         for index in 0..<nodes.count {
             let word = nodes[index]
-            if unsafe NodePool.node(word).header.pointee.born > pin {
+            if NodePool.node(word).visibleFrom > pin {
                 pool.release(word)
             } else {
                 waiting.append(word)
@@ -81,8 +81,8 @@ package struct NodeReclaimer: ~Copyable {
 
     private mutating func freeOrBlock(_ word: UInt64, _ pins: [UInt64], _ pool: inout NodePool) {
         let node = NodePool.node(word)
-        let born = unsafe node.header.pointee.born
-        let dead = unsafe node.header.pointee.reserved1
+        let born = node.visibleFrom
+        let dead = unsafe node.header.pointee.stamp
         if let pin = pins.last(where: { $0 < dead }), pin >= born {
             blocked[pin, default: []].append(word)
         } else {

@@ -85,12 +85,11 @@ internal import Glibc
 extension NodePointer {
     /// Fields that mean something in DRAM only become zero.
     fileprivate func setHeaderForMedium(epoch: UInt32, offset: UInt64) {
+        clearPlaced()
         unsafe header.pointee.epoch = epoch
         unsafe header.pointee.place = offset
         unsafe header.pointee.stamp = 0
         unsafe header.pointee.born = 0
-        unsafe header.pointee.reserved0 = 0
-        unsafe header.pointee.reserved1 = 0
         unsafe header.pointee.flags &= ~NodeLayout.droppedFlag
     }
 

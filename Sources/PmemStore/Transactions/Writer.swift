@@ -257,12 +257,13 @@ internal import Glibc
     /// Enters a reference at the located place of the table in work.
     @inline(__always)
     mutating func enter(_ reference: UInt64, key: KeyBytes, isFound: Bool) throws(StoreError) {
+        let root = tree.root
         if isFound {
             died(try trees.replace(reference, tree: &tree))
         } else {
             try unsafe trees.insert(key, reference, tree: &tree)
         }
-        isTreeChanged = true
+        if tree.root != root { isTreeChanged = true }
     }
 
     /// The table in work is read anew from the catalog when it is needed next.

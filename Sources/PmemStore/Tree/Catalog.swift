@@ -28,7 +28,7 @@ package enum Catalog {
         let root = NodeReference(raw: try lookup(table, catalog, space))
         if root.isNone { return .empty }
         let node = try space.root(root, isCatalog: false)
-        return unsafe TreeState(root: root, pairs: node.header.pointee.pairs)
+        return TreeState(root: root, pairs: node.pairs(at: space.commit))
     }
 
     /// Heads are whole keys here, so that a search needs no key bytes at all.

@@ -65,12 +65,13 @@ internal import CPmem
             }
         }
         for index in 0..<count where unsafe references[index] != 0 {
-            unsafe space.prefetchRecord(pointer(index).records[Int(references[index]) - 1])
+            unsafe space.prefetchRecord(cpm_load8(pointer(index).records + Int(references[index]) - 1))
         }
         for index in 0..<count where unsafe references[index] != 0 {
             let leaf = pointer(index)
             let position = unsafe space.position(of: keys[index], in: leaf)
-            unsafe references[index] = unsafe position.isFound ? leaf.records[position.index] : 0
+            unsafe references[index] =
+                position.isFound ? leaf.reference(position.index, at: space.commit) : 0
         }
     }
 

@@ -26,10 +26,10 @@ extension NodePointer {
         guard prefixBytes <= heapCapacity else { return "a prefix of \(prefixBytes) bytes" }
         guard !isLeaf || !isCatalog || prefixBytes == 0 else { return "a prefix in the catalog" }
         // Nodes of the writer's own stamp change in place.
-        guard fields.stamp == 0, fields.born == 0, fields.reserved1 == 0 else {
+        guard fields.stamp == 0, fields.born == 0, fields.changed == 0, fields.reserved0 == 0 else {
             return "fields of a node in memory"
         }
-        guard fields.pairs <= NodeLayout.pairLimit else { return "\(fields.pairs) pairs" }
+        guard fields.pairs <= NodeLayout.pairsMask else { return "\(fields.pairs) pairs" }
         return nil
     }
 
@@ -101,9 +101,4 @@ extension NodePointer {
         return unsafe compareKeys(
             separatorTail(index - 1, place: before), separatorTail(index, place: place)) < 0
     }
-}
-
-extension NodeLayout {
-    /// More pairs than lines in the largest store.
-    fileprivate static let pairLimit: UInt64 = 1 << 42
 }

@@ -9,6 +9,8 @@ package struct NodeSpace<M: Medium>: Sendable {
     package let verified: VerifiedNodes
     /// True when every read of a value computes the record's checksum.
     package let verifiesRecords: Bool
+    /// The commit that is seen, for a reader; the writer and the checkpointer see what they find.
+    package private(set) var commit = UInt64.max
 
     @inline(__always)
     package init(medium: M, verified: VerifiedNodes, verifiesRecords: Bool = false) {
@@ -23,6 +25,14 @@ package struct NodeSpace<M: Medium>: Sendable {
         NodeSpace(
             medium: medium, verified: VerifiedNodes(addressBytes: 0, storeBytes: verified.storeBytes),
             verifiesRecords: true)
+    }
+
+    /// The same space for a reader of one commit.
+    @inline(__always)
+    package func seeing(_ commit: UInt64) -> NodeSpace {
+        var space = self
+        space.commit = commit
+        return space
     }
 
     /// The node that a reference names.
@@ -49,10 +59,16 @@ package struct NodeSpace<M: Medium>: Sendable {
     /// As ``child(_:of:)``, for a descent that carries the kind that the child must have.
     @inline(__always)
     package func child(_ index: Int, of node: NodePointer, kind: UInt16) throws(StoreError) -> NodePointer {
-        let reference = unsafe NodeReference(raw: cpm_load8(node.children + index))
+        let reference = unsafe NodeReference(raw: cpm_load8_acquire(node.children + index))
         let child = try self.node(reference)
         if child.kind != kind { throw misplaced(reference, child, below: node) }
-        return child
+        return unsafe child.header.pointee.born <= commit ? child : try predecessor(of: child)
+    }
+
+    /// A leaf that was placed after the commit that is seen leads to the one that it has replaced.
+    @inline(never)
+    private func predecessor(of leaf: NodePointer) throws(StoreError) -> NodePointer {
+        leaf.isPlaced ? try node(leaf.predecessor) : leaf
     }
 
     /// The root that a reference names.

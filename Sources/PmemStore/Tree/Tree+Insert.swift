@@ -25,12 +25,20 @@ extension TreeWriter {
     /// Puts a reference at the located entry in place of the one there, and returns that one.
     @inline(__always)
     package mutating func replace(_ reference: UInt64, tree: inout TreeState) throws(StoreError) -> UInt64 {
-        try makePathWritable(&tree)
-        let leaf = path.leaf
         let index = path.leafIndex
-        let before = unsafe leaf.records[index]
-        unsafe leaf.records[index] = reference
-        storePairs(tree)
+        let before = unsafe path.leaf.records[index]
+        if mayChangeEntry() {
+            changeEntry(reference)
+        } else if mayPlace(in: tree) {
+            let copy = pool.allocate(NodeLayout.byteCount)
+            unsafe memcpy(copy.address, path.leaf.address, NodeLayout.byteCount)
+            unsafe copy.records[index] = reference
+            try place(copy)
+        } else {
+            try makePathWritable(&tree)
+            unsafe path.leaf.records[index] = reference
+            storePairs(tree)
+        }
         return before
     }
 
@@ -44,12 +52,18 @@ extension TreeWriter {
             return
         }
         let last = path.depth - 1
-        try makeWritable(levels: 0..<last, tree: &tree)
         let leaf = path.leaf
-        if unsafe !mayChange(leaf) && leaf.count < NodeLayout.leafCapacity && leaf.comparePrefix(key) == 0 {
-            let copy = pool.allocate(NodeLayout.byteCount)
-            unsafe copy.copyLeaf(
-                leaf, inserting: keyHead(key, after: leaf.prefixBytes), reference, at: path.leafIndex)
+        let isCopied =
+            unsafe !mayChange(leaf) && leaf.count < NodeLayout.leafCapacity && leaf.comparePrefix(key) == 0
+        if isCopied && mayPlace(in: tree) {
+            try unsafe place(copy(of: leaf, inserting: key, reference))
+            tree.pairs += 1
+            countPlaced(tree)
+            return
+        }
+        try makeWritable(levels: 0..<last, tree: &tree)
+        if isCopied {
+            let copy = unsafe copy(of: leaf, inserting: key, reference)
             adopt(copy, insteadOf: leaf)
             setOnPath(copy, at: last, tree: &tree)
             if isOnMedium(leaf) { try space.medium.requireWhole() }
@@ -59,6 +73,17 @@ extension TreeWriter {
         }
         if !tree.isCatalog { tree.pairs += 1 }
         storePairs(tree)
+    }
+
+    /// A copy of the path's leaf with one more entry, not yet part of anything.
+    @inline(__always)
+    private mutating func copy(
+        of leaf: NodePointer, inserting key: KeyBytes, _ reference: UInt64
+    ) -> NodePointer {
+        let copy = pool.allocate(NodeLayout.byteCount)
+        unsafe copy.copyLeaf(
+            leaf, inserting: keyHead(key, after: leaf.prefixBytes), reference, at: path.leafIndex)
+        return copy
     }
 
     /// As ``insert(_:_:tree:)``, into a leaf that may change in place.

@@ -23,8 +23,8 @@ package struct TreeCheck<M: Medium> {
         let root = try space.node(tree.reference)
         checkInvariant7(root)
         try visit(tree.reference, level: root.level, low: nil, high: nil)
-        if !tree.isCatalog, unsafe root.header.pointee.pairs != pairs {
-            fail(8, unsafe "root says \(root.header.pointee.pairs) pairs, counted \(pairs)")
+        if !tree.isCatalog, root.pairs(at: space.commit) != pairs {
+            fail(8, "root says \(root.pairs(at: space.commit)) pairs, counted \(pairs)")
         }
     }
 

@@ -136,7 +136,7 @@ extension NodeSpace {
         let head = unsafe leaf.heads[index]
         if unsafe index + 1 == leaf.count || leaf.heads[index + 1] != head {
             let order = unsafe compareKeys(
-                record(leaf.records[index]).key, key, from: min(leaf.prefixBytes + 8, key.count))
+                record(cpm_load8(leaf.records + index)).key, key, from: min(leaf.prefixBytes + 8, key.count))
             return LeafPosition(index: order < 0 ? index + 1 : index, isFound: order == 0)
         }
         return unsafe positionAmongTies(of: key, head: head, in: leaf, from: index)
@@ -152,7 +152,7 @@ extension NodeSpace {
         while high < leaf.count, unsafe leaf.heads[high] == head { high += 1 }
         while low < high {
             let middle = (low + high) >> 1
-            let order = unsafe compareKeys(record(leaf.records[middle]).key, key)
+            let order = unsafe compareKeys(record(cpm_load8(leaf.records + middle)).key, key)
             if order == 0 { return LeafPosition(index: middle, isFound: true) }
             if order < 0 { low = middle + 1 } else { high = middle }
         }
@@ -175,12 +175,33 @@ extension NodeSpace {
         return node
     }
 
+    /// Fetches the lines of the node of a level on the way to a key, as far as the way there was verified before.
+    func prefetchNode(_ key: KeyBytes, root: NodeReference, level: Int) {
+        guard var node = nodeIfVerified(root) else { return }
+        while node.level > level {
+            let child = unsafe NodeReference(raw: cpm_load8(node.children + node.childIndex(key)))
+            if node.level == level + 1 {
+                prefetchLines(child)
+                return
+            }
+            guard let next = nodeIfVerified(child), next.level < node.level else { return }
+            node = next
+        }
+    }
+
+    private func prefetchLines(_ node: NodeReference) {
+        if !node.isResident, node.offset > verified.storeBytes - UInt64(NodeLayout.byteCount) { return }
+        let address =
+            unsafe node.isResident ? NodePointer(resident: node).address : medium.base + Int(node.offset)
+        for line in 0..<NodeLayout.byteCount / 64 { unsafe cpm_prefetch(address + 64 * line) }
+    }
+
     /// The reference that a key has in a tree; 0 when it is not there.
     @inline(__always)
     package func lookup(_ key: KeyBytes, root: NodeReference) throws(StoreError) -> UInt64 {
         guard let leaf = try unsafe leaf(for: key, root: root) else { return 0 }
         let position = unsafe position(of: key, in: leaf)
-        return unsafe position.isFound ? leaf.records[position.index] : 0
+        return position.isFound ? leaf.reference(position.index, at: commit) : 0
     }
 
     /// The leaf in which a key is or would be, and the way there without its last step; nil in an empty tree.

@@ -4,8 +4,9 @@ internal import Glibc
 // The copy-on-write B+tree of one table, and of the catalog. Ordinary memory code: no flush and no fence here.
 //
 // Invariants (checked by the same numbers in Tree+Invariants.swift):
-// 1. Entries and prefix of a node that is reachable from a published root never change. Of its header, a checkpoint
-//    and the writer set `place`, and `reserved1` once a newer root does not reach it.
+// 1. Entries and prefix of a node that is reachable from a published root never change, but for one reference in a
+//    node that no pinned commit reaches (LeafPlacement.swift). Of its header, a checkpoint and the writer set `place`,
+//    and the writer `stamp` once a newer root does not reach it.
 // 2. The heads of a node never descend; the keys of a leaf strictly ascend.
 // 3. All keys below an inner node's entry i are >= separator i (i > 0) and < separator i + 1.
 // 4. Every key of a leaf starts with the leaf's prefix, every separator of an inner node with that node's prefix.

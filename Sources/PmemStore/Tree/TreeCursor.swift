@@ -28,7 +28,7 @@ package struct TreeCursor<M: Medium> {
 
     /// The reference of the entry that the cursor stands on. Only where ``isValid``.
     @inline(__always)
-    package var reference: UInt64 { unsafe leaf.unsafelyUnwrapped.records[index] }
+    package var reference: UInt64 { unsafe leaf.unsafelyUnwrapped.reference(index, at: space.commit) }
 
     // MARK: Seeks
 
@@ -147,7 +147,7 @@ package struct TreeCursor<M: Medium> {
         let step = ahead.isForward ? 1 : -1
         while ahead.fetched < min(ahead.window, left) {
             ahead.fetched += 1
-            unsafe space.prefetchRecord(leaf.records[index + step * ahead.fetched])
+            unsafe space.prefetchRecord(cpm_load8(leaf.records + index + step * ahead.fetched))
         }
         if left <= FetchAhead.siblingDistance { fetchAcross(entriesLeft: left) }
     }
@@ -162,7 +162,8 @@ package struct TreeCursor<M: Medium> {
         let count = sibling.count
         while ahead.fetched < ahead.window, ahead.fetched - left < count {
             let entry = ahead.fetched - left
-            unsafe space.prefetchRecord(sibling.records[ahead.isForward ? entry : count - 1 - entry])
+            let index = ahead.isForward ? entry : count - 1 - entry
+            unsafe space.prefetchRecord(cpm_load8(sibling.records + index))
             ahead.fetched += 1
         }
     }

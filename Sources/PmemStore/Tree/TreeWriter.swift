@@ -15,6 +15,10 @@ package struct TreeWriter<M: Medium>: ~Copyable {
     /// References of the nodes that the open transaction replaced or dropped.
     package private(set) var replaced = WordList(capacity: 1024)
     package var path = Path()
+    /// The commit under way while its last change may be made by ``place(_:)``; else 0.
+    var placing: UInt64 = 0
+    var newestPin: UInt64 = 0
+    var placement = LeafPlacement()
 
     package init(space: NodeSpace<M>, pool: consuming NodePool) {
         self.space = space
@@ -38,11 +42,15 @@ package struct TreeWriter<M: Medium>: ~Copyable {
     package mutating func forget() {
         created.truncate(to: 0)
         replaced.truncate(to: 0)
+        placement = LeafPlacement()
     }
 
     /// Gives back the nodes made since a savepoint (or, with 0 and 0, since the begin of the transaction).
     package mutating func rollBack(created createdCount: Int, replaced replacedCount: Int) {
-        for index in createdCount..<created.count { pool.release(Self.node(created[index])) }
+        if placement.reference != 0 { withdrawPlacement() }
+        for index in createdCount..<created.count where !Self.node(created[index]).isPlaced {
+            pool.release(Self.node(created[index]))
+        }
         created.truncate(to: createdCount)
         replaced.truncate(to: replacedCount)
         protect()
@@ -101,6 +109,7 @@ package struct TreeWriter<M: Medium>: ~Copyable {
         unsafe copy.header.pointee.stamp = stamp
         unsafe copy.header.pointee.place = 0
         unsafe copy.header.pointee.born = 0
+        copy.clearPlaced()
         created.append(NodeReference(copy).raw)
         replaced.append(reference(of: node))
     }

@@ -118,7 +118,7 @@ struct FormatTests {
                 field("epoch", \cpm_node.epoch), field("heapBytes", \cpm_node.heapBytes),
                 field("place", \cpm_node.place), field("pairs", \cpm_node.pairs),
                 field("stamp", \cpm_node.stamp), field("born", \cpm_node.born),
-                field("reserved1", \cpm_node.reserved1),
+                field("changed", \cpm_node.changed),
             ]
         ),
     ]

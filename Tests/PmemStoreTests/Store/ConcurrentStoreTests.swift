@@ -66,6 +66,53 @@ struct ConcurrentStoreTests {
         try #require(Array(snapshot.pairs(reversed: true)) == before.reversed())
     }
 
+    @Test("Commits of one put each: a reader sees every key as its commit left it, and the right count")
+    func singlePuts() throws {
+        let fixture = try StoreFixture { $0.logBytes = 64 << 10 }
+        let store = fixture.store
+        let keys = 400
+        let isOver = Atomic(false)
+        inThreads(4) { number in
+            defer { isOver.store(true, ordering: .relaxed) }
+            if number == 0 {
+                for commit in 1...(5 * keys) { try put(store, commit: commit, keys: keys) }
+            } else {
+                while !isOver.load(ordering: .relaxed) {
+                    if number == 3 { try store.checkpoint() } else { try checkPuts(store, keys: keys) }
+                }
+            }
+        }
+        try checkPuts(store, keys: keys)
+        try fixture.reopen()
+        try checkPuts(fixture.store, keys: keys)
+        try SpaceAudit.run(fixture.store)
+    }
+
+    /// Commit n puts n under key n * 7 mod `keys`.
+    private func put(_ store: Store, commit: Int, keys: Int) throws {
+        try store.write { tx in
+            try tx.put(
+                [UInt8](pattern: commit, count: 8), forKey: [UInt8](pattern: commit * 7 % keys, count: 8))
+        }
+    }
+
+    private func checkPuts(_ store: Store, keys: Int) throws {
+        try store.read { tx in
+            let commit = Int(tx.commit)
+            try #require(try tx.count() == min(commit, keys))
+            var found = 0
+            try tx.forEach { _, _ in
+                found += 1
+                return true
+            }
+            try #require(found == min(commit, keys))
+            for back in 0..<min(commit, 20) {
+                let value = try tx.get([UInt8](pattern: (commit - back) * 7 % keys, count: 8))
+                try #require(value == [UInt8](pattern: commit - back, count: 8))
+            }
+        }
+    }
+
     @Test("A store grows under writers while checkpoints run and readers read")
     func growth() throws {
         let fixture = try StoreFixture { $0.initialBytes = 8 << 20 }

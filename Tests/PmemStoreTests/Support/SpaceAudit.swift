@@ -41,7 +41,7 @@ struct SpaceAudit {
     }
 
     private mutating func reachTable(_ root: NodeReference) throws {
-        let pairs = try unsafe space.node(root).header.pointee.pairs
+        let pairs = try space.node(root).pairs(at: .max)
         var check = TreeCheck(space: space)
         try check.check(TreeState(root: root, pairs: pairs))
         failures += check.failures

@@ -97,7 +97,7 @@ import Testing
             let node = TreeWriter<HeapMedium>.node(trees.created[index])
             if unsafe node.header.pointee.flags & NodeLayout.droppedFlag != 0 {
                 trees.pool.release(node)
-            } else {
+            } else if !node.isPlaced {
                 unsafe node.header.pointee.born = 1
             }
         }
@@ -118,7 +118,59 @@ import Testing
         try body()
     }
 
+    /// Changes made within `body` may put a leaf in its predecessor's place, as a commit's last change does.
+    func placing(commit: UInt64, newestPin: UInt64 = 0, _ body: () throws -> Void) rethrows {
+        trees.beginPlacing(commit: commit, newestPin: newestPin)
+        defer { trees.endPlacing() }
+        try body()
+    }
+
+    /// Runs `body` and undoes it, as a commit does that fails after its last change.
+    func failing(_ body: () throws -> Void) rethrows {
+        let before = (tree, model)
+        try body()
+        trees.rollBack(created: 0, replaced: 0)
+        (tree, model) = before
+    }
+
+    /// The leaf in which a key is.
+    func leaf(of key: [UInt8]) throws -> NodePointer {
+        _ = try parent(of: key)
+        return trees.path.leaf
+    }
+
+    /// The parent of a key's leaf.
+    func parent(of key: [UInt8]) throws -> NodePointer {
+        try unsafe key.withUnsafeBytes { bytes in
+            _ = try unsafe trees.space.locate(bytes, root: tree.reference, path: &trees.path)
+        }
+        return trees.path.steps[trees.path.depth - 2].pointer
+    }
+
     // MARK: Checks
+
+    /// What a reader of one commit finds below a root, by every way of reading.
+    func read(_ root: TreeState, at commit: UInt64) throws -> [UInt64] {
+        let space = space.seeing(commit)
+        var cursor = TreeCursor(space: space, root: root.reference)
+        var found: [UInt64] = []
+        try cursor.seekFirst()
+        while cursor.isValid {
+            found.append(cursor.reference)
+            try cursor.next()
+        }
+        if try space.node(root.reference).pairs(at: commit) != UInt64(found.count) { throw Wrong("count") }
+        try cursor.seekLast()
+        for reference in found.reversed() {
+            if !cursor.isValid || cursor.reference != reference { throw Wrong("walk backward") }
+            try cursor.previous()
+        }
+        for reference in found {
+            let key = unsafe space.record(reference).key
+            if try unsafe space.lookup(key, root: root.reference) != reference { throw Wrong("lookup") }
+        }
+        return found
+    }
 
     /// Place of a key in the model, or where it would go.
     func position(of key: [UInt8]) -> Int {
