@@ -49,6 +49,9 @@ internal import CPmem
     package func load8(_ offset: UInt64) -> UInt64 { unsafe cpm_load8(address(offset)) }
 
     @inline(__always)
+    package static var fetchesAhead: Bool { true }
+
+    @inline(__always)
     package func read(_ offset: UInt64, _ byteCount: Int) -> UnsafeRawPointer {
         unsafe UnsafeRawPointer(address(offset))
     }

@@ -31,6 +31,9 @@ extension Medium {
         try drain(site: line)
     }
 
+    /// What stands for a medium is measured by what it does, not by its speed.
+    package static var fetchesAhead: Bool { false }
+
     /// A medium without files is always whole.
     package func requireWhole() throws(StoreError) {}
 }

@@ -7,6 +7,9 @@
 /// Offsets are bytes from the start of the store's address range. A method says *started* where durability needs a
 /// later ``drain(site:)`` by the same thread.
 package protocol Medium: Sendable {
+    /// Whether fetching lines ahead of their use pays.
+    static var fetchesAhead: Bool { get }
+
     /// Address of offset 0. For reading only, and only what ``read(_:_:)`` was asked for.
     var base: UnsafeMutableRawPointer { get }
 

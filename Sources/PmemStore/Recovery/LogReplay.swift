@@ -22,9 +22,14 @@ struct LogReplay<M: Medium> {
             medium: medium, start: fields.logOffset, capacity: fields.logBytes, salt: fields.salt,
             limit: storeBytes)
         writer.pointee.trees.protect()
+        let fetch = ReplayFetch(
+            medium: medium, space: writer.pointee.space, start: fields.logOffset, capacity: fields.logBytes)
         var position = fields.logPosition
         var outcome = Outcome()
         while let entry = reader.entry(at: position, commit: writer.pointee.commit + 1), isComplete(entry) {
+            fetch.fetch(
+                aheadOf: position, byteCount: entry.end - position, table: writer.pointee.table,
+                root: writer.pointee.tree.reference)
             try checkGeneration(entry, superblock)
             try apply(entry)
             outcome.operations += UInt64(entry.operationCount)
