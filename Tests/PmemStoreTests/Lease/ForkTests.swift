@@ -142,7 +142,8 @@ struct ForkTests {
 
     /// Nothing but the segment stays open: whoever waits for this process's parent waits for the others to be closed.
     private static func liveOn(holding path: String) -> Never {
-        Child.limit(60)
+        // The test may wait long for a thread to go on with.
+        Child.limit(900)
         let kept = descriptor(of: path)
         for descriptor in Int32(0)..<4096 where descriptor != kept { close(descriptor) }
         pause()
