@@ -12,7 +12,8 @@ struct ExploreCommand: ParsableCommand {
     @Option(help: "Workers that share the work.") var workers = 1
     @Option(help: "Wall-clock seconds after which random workloads end. Sequences always finish.")
     var seconds = 60.0
-    @Option(help: "Longest sequences of which all are run: 1, 2 or 3.") var length = 2
+    @Option(help: "Longest sequences of which all are run: 1, 2 or 3; 0: none, random workloads alone.")
+    var length = 2
     @Option(help: "Of so many futures one lives on, crashed all the while. 0: none.") var lives = 4000
     @Option(help: "At one of so many events the process is killed before the power is cut. 0: never.")
     var kills = 50
@@ -45,10 +46,12 @@ private struct Exploration {
     init(command: ExploreCommand) { self.command = command }
 
     mutating func run() throws {
-        try runSequences()
-        report("sequences")
-        try runModels()
-        report("models")
+        if command.length > 0 {
+            try runSequences()
+            report("sequences")
+            try runModels()
+            report("models")
+        }
         try runRandom()
         report("total")
     }
