@@ -2,7 +2,7 @@ internal import CPmem
 internal import Glibc
 
 // The last change of a commit, where no reader can see what it changes: it need not copy the way to the leaf
-// (decision 0017). A new leaf takes the old one's place in their parent; a reference takes another's in the leaf.
+// (decision 0018). A new leaf takes the old one's place in their parent; a reference takes another's in the leaf.
 //
 // No reader can see a node when none is pinned at or behind the node's birth. One that comes between that look and the
 // publication sees the commit before. For it, a leaf that was born later names the leaf that it has replaced, and a
