@@ -137,7 +137,18 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     }
 
     private func growInBackground() {
+        touchSpareNodes()
         while !growths.isEnding, (try? growIfLow()) ?? false {}
+    }
+
+    /// Has the page of the next arena of tree nodes zeroed. Advice only: kernels before 5.14 do not know it.
+    private func touchSpareNodes() {
+        gate.enterForMaintenance()
+        let arena = unsafe writer.trees.pool.takeFreshSpare()
+        gate.leave()
+        if let arena = unsafe arena {
+            _ = unsafe madvise(arena, NodePool.arenaBytes, CPM_MADV_POPULATE_WRITE)
+        }
     }
 
     private func spaceState() -> (isLow: Bool, chunks: Int) {

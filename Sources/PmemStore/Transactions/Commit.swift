@@ -38,7 +38,7 @@ extension Writer {
         publish()
         // 8. Wake whoever waits for a threshold.
         if isCheckpointDue { maintenance?.wake(forGrowth: false) }
-        if heap.isLow { maintenance?.wake(forGrowth: true) }
+        if heap.isLow || trees.pool.hasFreshSpare { maintenance?.wake(forGrowth: true) }
         return commit
     }
 

@@ -10,12 +10,16 @@ internal import Glibc
     private var arenas: [UnsafeMutableRawPointer] = unsafe []
     private var bump: UnsafeMutableRawPointer?
     private var bumpLeft = 0
+    /// The next arena, mapped ahead of need so that somebody else can have its page zeroed.
+    private var spare: UnsafeMutableRawPointer?
+    /// The spare arena was not asked for yet by ``takeFreshSpare()``.
+    package private(set) var hasFreshSpare = false
     /// Addresses of the blocks that came from the system: with the pool go those that a store still had in its trees.
     private var large: Set<UInt> = []
     /// Blocks of 1 KiB that are in use.
     package private(set) var blocksInUse = 0
 
-    private static let arenaBytes = 2 << 20
+    package static let arenaBytes = 2 << 20
 
     package init() {}
 
@@ -91,15 +95,28 @@ internal import Glibc
         return unsafe NodePointer(block)
     }
 
-    /// Maps twice the size and cuts a 2 MiB-aligned arena out of it, so that one huge page can back it.
     private mutating func addArena() {
-        let size = Self.arenaBytes
-        defer { bumpLeft = size }
-        if let arena = unsafe Virtual.reuse?.take(size) {
+        bumpLeft = Self.arenaBytes
+        if let arena = unsafe Virtual.reuse?.take(Self.arenaBytes) {
             unsafe arenas.append(arena)
             unsafe bump = unsafe arena
             return
         }
+        unsafe bump = unsafe spare ?? mapArena()
+        unsafe spare = unsafe mapArena()
+        hasFreshSpare = true
+    }
+
+    /// The spare arena, once: for whoever touches it first, so that the writer need not wait for a page to be zeroed.
+    package mutating func takeFreshSpare() -> UnsafeMutableRawPointer? {
+        guard hasFreshSpare else { return nil }
+        hasFreshSpare = false
+        return unsafe spare
+    }
+
+    /// Maps twice the size and cuts a 2 MiB-aligned arena out of it, so that one huge page can back it.
+    private mutating func mapArena() -> UnsafeMutableRawPointer {
+        let size = Self.arenaBytes
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
         guard let start = unsafe mmap(nil, 2 * size, PROT_READ | PROT_WRITE, flags, -1, 0),
             unsafe start != MAP_FAILED
@@ -112,6 +129,6 @@ internal import Glibc
         let arena = unsafe start + lead
         unsafe madvise(arena, size, MADV_HUGEPAGE)
         unsafe arenas.append(arena)
-        unsafe bump = unsafe arena
+        return unsafe arena
     }
 }
