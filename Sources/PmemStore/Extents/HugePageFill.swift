@@ -18,7 +18,7 @@ struct HugePageFill {
     /// Advice only: kernels before 6.1 refuse it, a full file system too.
     func fill(from start: UInt64, to end: UInt64) -> Range<UInt64> {
         let first = (start + Self.chunk - 1) / Self.chunk * Self.chunk
-        let none = first..<first
+        let none = start..<start
         guard end >= first + Self.chunk, ftruncate(file.descriptor, off_t(end)) == 0 else { return none }
         let last = end / Self.chunk * Self.chunk
         return unsafe withAlignedMapping(of: first..<last) { address in

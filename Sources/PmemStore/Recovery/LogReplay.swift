@@ -28,8 +28,7 @@ struct LogReplay<M: Medium> {
         var outcome = Outcome()
         while let entry = reader.entry(at: position, commit: writer.pointee.commit + 1), isComplete(entry) {
             fetch.fetch(
-                aheadOf: position, byteCount: entry.end - position, table: writer.pointee.table,
-                root: writer.pointee.tree.reference)
+                aheadOf: position, entry, table: writer.pointee.table, root: writer.pointee.tree.reference)
             try checkGeneration(entry, superblock)
             try apply(entry)
             outcome.operations += UInt64(entry.operationCount)

@@ -19,35 +19,41 @@ struct ReplayFetch<M: Medium> {
     /// A record's first lines.
     private static var recordLines: UInt64 { 128 }
 
-    /// Looks ahead of the entry at a position, which takes `byteCount` bytes; those behind it are taken to be alike.
+    /// Looks ahead of an entry at a position; those behind it are taken to be of its size.
     @inline(__always)
-    func fetch(aheadOf position: UInt64, byteCount: UInt64, table: UInt32, root: NodeReference) {
+    func fetch(aheadOf position: UInt64, _ entry: LogEntryView, table: UInt32, root: NodeReference) {
         if !M.fetchesAhead { return }
-        if let operation = operation(at: position + Self.recordDistance * byteCount) {
+        let step = entry.end - position
+        let ahead = { (distance: UInt64) in operation(at: position + distance * step, behind: entry.commit) }
+        if let operation = ahead(Self.recordDistance) {
             space.prefetchRecord(LeafEntry.offset(operation))
         }
-        fetchNode(ofEntry: position + Self.parentDistance * byteCount, level: 1, table, root)
-        fetchNode(ofEntry: position + Self.leafDistance * byteCount, level: 0, table, root)
+        if root.isNone { return }
+        if let operation = ahead(Self.parentDistance), operation.table == table {
+            fetchNode(of: operation, level: 1, root)
+        }
+        if let operation = ahead(Self.leafDistance), operation.table == table {
+            fetchNode(of: operation, level: 0, root)
+        }
     }
 
-    /// The first operation of what would be the entry at a position.
+    /// The first operation of what would be the entry at a position. What earlier laps have left has smaller numbers:
+    /// the records that it names may be anything by now.
     @inline(__always)
-    private func operation(at position: UInt64) -> cpm_log_operation? {
+    private func operation(at position: UInt64, behind commit: UInt64) -> cpm_log_operation? {
         let place = position % capacity
         guard place + 64 <= capacity else { return nil }
-        let entry = unsafe medium.base + Int(start + place)
-        guard unsafe entry.loadUnaligned(as: cpm_log_entry.self).magic == UInt16(CPM_LOG_MAGIC) else {
-            return nil
-        }
-        let operation = unsafe entry.loadUnaligned(
+        let bytes = unsafe medium.base + Int(start + place)
+        let entry = unsafe bytes.loadUnaligned(as: cpm_log_entry.self)
+        guard entry.magic == UInt16(CPM_LOG_MAGIC), entry.commit > commit else { return nil }
+        let operation = unsafe bytes.loadUnaligned(
             fromByteOffset: LogLayout.headerBytes, as: cpm_log_operation.self)
         let offset = LeafEntry.offset(operation)
         return offset > 0 && offset <= space.verified.storeBytes - Self.recordLines ? operation : nil
     }
 
     @inline(__always)
-    private func fetchNode(ofEntry position: UInt64, level: Int, _ table: UInt32, _ root: NodeReference) {
-        guard let operation = operation(at: position), operation.table == table, !root.isNone else { return }
+    private func fetchNode(of operation: cpm_log_operation, level: Int, _ root: NodeReference) {
         let record = unsafe RecordPointer(medium.base + Int(LeafEntry.offset(operation)))
         guard UInt64(Record.headerBytes + record.keyBytes) <= Self.recordLines else { return }
         unsafe space.prefetchNode(record.key, root: root, level: level)

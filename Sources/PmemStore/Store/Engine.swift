@@ -143,7 +143,7 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
 
     /// Has the page of the next arena of tree nodes zeroed. Advice only: kernels before 5.14 do not know it.
     private func touchSpareNodes() {
-        gate.enterForMaintenance()
+        gate.enter()  // not when it is lent: the pool is the writer's own
         let arena = unsafe writer.trees.pool.takeFreshSpare()
         gate.leave()
         if let arena = unsafe arena {
@@ -196,7 +196,8 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     private func grow(atLeast needed: Int) throws(StoreError) -> Bool {
         let before = spaceState().chunks
         return try growing.withLock { _ throws(StoreError) in
-            if spaceState().chunks > before { return true }
+            let added = (spaceState().chunks - before) << Int(Space.chunkShift)
+            if added >= needed + 2 * Space.chunkBytes { return true }
             return try addSegment(atLeast: needed)
         }
     }
@@ -243,7 +244,15 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
             // The first checkpoint frees what it can, the second no longer counts the segment.
             _ = try checkpointWithinWork(isClosing: false)
             guard let last = try checkpointer.removeLastSegment() else { return nil }
-            _ = try checkpointWithinWork(isClosing: false)
+            do throws(StoreError) {
+                _ = try checkpointWithinWork(isClosing: false)
+            } catch {
+                // The segment is out of the books, but on the medium it still counts: nothing may be built behind it.
+                gate.enterForMaintenance()
+                writer.poisonReason = writer.poisonReason ?? "a segment could not be given back: \(error)"
+                gate.leave()
+                throw error
+            }
             return UInt64(last.firstChunk) << Space.chunkShift
         }
     }

@@ -96,7 +96,7 @@ internal import Glibc
     @inline(__always)
     private func claim(_ commit: UInt64) throws(StoreError) -> Int {
         if unsafe cpm_compare_exchange8(slots, 0, Self.word(commit)) == 0 {
-            if unsafe cpm_load8(published + 128) == 0 { raiseUsed(1) }
+            if unsafe cpm_load8_ordered(published + 128) == 0 { raiseUsed(1) }
             return 0
         }
         return try claimSlowly(commit)
@@ -114,7 +114,7 @@ internal import Glibc
     }
 
     private func raiseUsed(_ count: UInt64) {
-        var seen = unsafe cpm_load8(published + 128)
+        var seen = unsafe cpm_load8_ordered(published + 128)
         while seen < count {
             let before = unsafe cpm_compare_exchange8(published + 128, seen, count)
             if before == seen { return }

@@ -136,7 +136,8 @@ extension NodeSpace {
         let head = unsafe leaf.heads[index]
         if unsafe index + 1 == leaf.count || leaf.heads[index + 1] != head {
             let order = unsafe compareKeys(
-                record(cpm_load8(leaf.records + index)).key, key, from: min(leaf.prefixBytes + 8, key.count))
+                record(leaf.reference(index, at: commit)).key, key, from: min(leaf.prefixBytes + 8, key.count)
+            )
             return LeafPosition(index: order < 0 ? index + 1 : index, isFound: order == 0)
         }
         return unsafe positionAmongTies(of: key, head: head, in: leaf, from: index)
@@ -152,7 +153,7 @@ extension NodeSpace {
         while high < leaf.count, unsafe leaf.heads[high] == head { high += 1 }
         while low < high {
             let middle = (low + high) >> 1
-            let order = unsafe compareKeys(record(cpm_load8(leaf.records + middle)).key, key)
+            let order = unsafe compareKeys(record(leaf.reference(middle, at: commit)).key, key)
             if order == 0 { return LeafPosition(index: middle, isFound: true) }
             if order < 0 { low = middle + 1 } else { high = middle }
         }

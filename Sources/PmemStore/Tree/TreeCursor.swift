@@ -174,7 +174,8 @@ package struct TreeCursor<M: Medium> {
         let parent = path.steps[path.depth - 2]
         let index = ahead.isForward ? parent.index + 1 : parent.index - 1
         guard index >= 0, index < parent.pointer.count else { return nil }
-        return space.nodeIfVerified(unsafe NodeReference(raw: cpm_load8(parent.pointer.children + index)))
+        return space.nodeIfVerified(
+            unsafe NodeReference(raw: cpm_load8_acquire(parent.pointer.children + index)))
     }
 }
 

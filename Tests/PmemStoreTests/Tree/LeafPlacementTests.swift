@@ -35,6 +35,15 @@ struct LeafPlacementTests {
         try bench.checkPool()
     }
 
+    @Test("A reader of the commit before never looks at the new record, which no fence has covered")
+    func unwrittenRecord() throws {
+        let bench = try bench()
+        let before = bench.model.map(\.reference)
+        let record = bench.makeUnwrittenRecord()
+        try bench.placing(commit: 2) { try bench.put(Self.key(300), record) }
+        #expect(try bench.read(bench.tree, at: 1) == before)
+    }
+
     @Test("An added pair is counted by readers of the new commit, and not by those of the one before")
     func insertion() throws {
         let bench = try bench()

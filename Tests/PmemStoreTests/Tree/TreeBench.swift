@@ -125,6 +125,12 @@ import Testing
         try body()
     }
 
+    /// Makes a record that is named but not yet on the medium: a store past the cache that no fence has covered.
+    func makeUnwrittenRecord() -> UInt64 {
+        defer { end += 64 }
+        return RecordReference(offset: end, checksum: 0).raw
+    }
+
     /// Runs `body` and undoes it, as a commit does that fails after its last change.
     func failing(_ body: () throws -> Void) rethrows {
         let before = (tree, model)
