@@ -30,10 +30,15 @@ struct ForkTests {
                 _ = try? store.write { tx in try tx.put("value", forKey: "other") }
             }
         }
+        // A lock of the language's runtime that the writer held when the process was forked is never released in the
+        // child, and no library can help that: seldom, a child hangs.
+        var endings: [Int32?] = []
         for _ in 0..<10 {
-            #expect(Child.run { complaint(of: store, path) } == 0)
+            endings.append(Child.run { complaint(of: store, path) })
             try store.write { tx in try tx.put("value", forKey: "own") }
         }
+        #expect(endings.allSatisfy { $0 == 0 || $0 == Child.hung }, "\(endings)")
+        #expect(endings.count { $0 == 0 } >= 8, "\(endings)")
         writing.withLock { $0 = false }
         writer.join()
         try store.verifyExtents()
@@ -55,8 +60,7 @@ struct ForkTests {
     private static func forkInTransaction(_ path: String) throws {
         let store = try open(path)
         try store.checkpoint()
-        // A lock of the language's runtime that another thread held when the process was forked is never released in
-        // the child, and no library can help that: then the alarm ends it. It must not commit in any case.
+        // Here too a child may hang. It must not commit in any case.
         var endings: [Int32?] = []
         while endings.count < 3, !endings.contains(0) {
             var isChild = false

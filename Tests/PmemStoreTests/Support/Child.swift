@@ -22,7 +22,10 @@ enum Child {
         alarm(seconds)
     }
 
-    /// What `body` returns in a child; nil when that was ended by a signal.
+    /// The ending of a child that its ``limit(_:)`` has ended.
+    static let hung: Int32 = -1
+
+    /// What `body` returns in a child; ``hung``, or nil when that was ended by another signal.
     static func run(_ body: () -> Int32) -> Int32? {
         if fork() == 0 {
             limit()
@@ -34,6 +37,7 @@ enum Child {
     static func wait() -> Int32? {
         var status: Int32 = 0
         while unsafe waitpid(-1, &status, 0) < 0 && errno == EINTR {}
+        if status & 0x7f == SIGALRM { return hung }
         return status & 0x7f == 0 ? status >> 8 & 0xff : nil
     }
 }
