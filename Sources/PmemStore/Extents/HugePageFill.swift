@@ -21,15 +21,22 @@ struct HugePageFill {
         let none = start..<start
         guard end >= first + Self.chunk, ftruncate(file.descriptor, off_t(end)) == 0 else { return none }
         let last = end / Self.chunk * Self.chunk
-        return unsafe withAlignedMapping(of: first..<last) { address in
+        let range = first..<last
+        // Begins where huge pages can be mapped, and is not there in a child that another thread forks.
+        guard let mapping = try? Mapping.reserve([UInt64(range.count)]),
+            (try? mapping.map(
+                descriptor: file.descriptor, at: 0, byteCount: UInt64(range.count), .shared, from: first))
+                != nil
+        else { return none }
+        return withExtendedLifetime(mapping) {
             var position = first
             while position < last {
                 let next = min(position + Self.stepBytes, last)
-                if unsafe !collapse(position..<next, at: address + Int(position - first)) { break }
+                if unsafe !collapse(position..<next, at: mapping.base + Int(position - first)) { break }
                 position = next
             }
             return first..<position
-        } ?? none
+        }
     }
 
     private func collapse(_ range: Range<UInt64>, at address: UnsafeMutableRawPointer) -> Bool {
@@ -38,24 +45,5 @@ struct HugePageFill {
             if unsafe pwrite(file.descriptor, &zero, 1, off_t(position)) != 1 { return false }
         }
         return unsafe madvise(address, range.count, CPM_MADV_COLLAPSE) == 0
-    }
-
-    /// Maps a range of the file at an address that huge pages can map, and unmaps it afterwards.
-    private func withAlignedMapping<R>(
-        of range: Range<UInt64>, _ body: (UnsafeMutableRawPointer) -> R
-    ) -> R? {
-        let size = range.count + Int(Self.chunk)
-        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-        guard let room = unsafe mmap(nil, size, PROT_NONE, flags, -1, 0), unsafe room != MAP_FAILED
-        else { return nil }
-        defer { unsafe munmap(room, size) }
-        let address = unsafe room.alignedUp(toMultipleOf: Int(Self.chunk))
-        let mapped = unsafe mmap(
-            address, range.count, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file.descriptor,
-            off_t(range.lowerBound))
-        guard unsafe mapped == address else { return nil }
-        // A child that another thread forks would keep the file open, and a lease from us.
-        _ = unsafe madvise(address, range.count, MADV_DONTFORK)
-        return unsafe body(address)
     }
 }

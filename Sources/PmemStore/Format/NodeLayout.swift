@@ -87,6 +87,12 @@ package enum NodeLayout {
     package static let byteCount = 1024
     /// Offset of `level` and `flags` in the header.
     package static let kindOffset = 6
+    /// Offset of `place` in the header.
+    package static let placeOffset = 24
+    /// Offset of `pairs` in the header.
+    static let pairsOffset = 32
+    /// Offset of `changed` in the header.
+    static let changedOffset = 56
     /// Without the flags that only nodes in DRAM have.
     @inline(__always)
     package static var kindMask: UInt16 { 0x3fff }

@@ -249,7 +249,7 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
             } catch {
                 // The segment is out of the books, but on the medium it still counts: nothing may be built behind it.
                 gate.enterForMaintenance()
-                writer.poisonReason = writer.poisonReason ?? "a segment could not be given back: \(error)"
+                fail("a segment could not be given back: \(error)")
                 gate.leave()
                 throw error
             }

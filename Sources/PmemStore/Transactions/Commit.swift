@@ -243,8 +243,6 @@ extension Writer {
 }
 
 extension NodeLayout {
-    /// Offset of `place` in the header.
-    package static let placeOffset = 24
     /// DRAM only, in `place`: the node has left the tree while a checkpoint was running.
     package static let placeDead: UInt64 = 2
 }

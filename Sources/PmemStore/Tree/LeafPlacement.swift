@@ -57,14 +57,18 @@ extension TreeWriter {
     mutating func changeEntry(_ reference: UInt64) {
         let leaf = path.leaf
         let index = path.leafIndex
-        let word = unsafe leaf.records + index
-        let before = unsafe cpm_load8(word)
-        placement.reference = UInt(bitPattern: word)
-        placement.referenceBefore = before
         unsafe leaf.header.pointee.reserved0 = UInt16(truncatingIfNeeded: index)
-        unsafe leaf.header.pointee.pairs = before
+        unsafe leaf.header.pointee.pairs = leaf.records[index]
         unsafe cpm_store8_release(leaf.address + NodeLayout.changedOffset, placing)
-        unsafe cpm_store8_release(word, reference)
+        unsafe changeReference(leaf.records + index, to: reference)
+    }
+
+    /// The one reference that a commit changes in place.
+    @inline(__always)
+    private mutating func changeReference(_ word: UnsafeMutablePointer<UInt64>, to raw: UInt64) {
+        placement.reference = UInt(bitPattern: word)
+        placement.referenceBefore = unsafe word.pointee
+        unsafe cpm_store8_release(word, raw)
     }
 
     /// Puts a finished copy of the path's leaf in its place.
@@ -77,10 +81,7 @@ extension TreeWriter {
         unsafe copy.setPlaced(
             commit: placing, insteadOf: replaced[replaced.count - 1],
             visibleFrom: step.pointer.header.pointee.born)
-        let word = unsafe step.pointer.children + step.index
-        placement.reference = UInt(bitPattern: word)
-        unsafe placement.referenceBefore = cpm_load8(word)
-        unsafe cpm_store8_release(word, NodeReference(copy).raw)
+        unsafe changeReference(step.pointer.children + step.index, to: NodeReference(copy).raw)
         path.steps[path.depth - 1].node = unsafe UInt(bitPattern: copy.address)
     }
 
@@ -205,10 +206,6 @@ extension NodeLayout {
     /// DRAM only, in a placed leaf: `epoch` and `heapBytes` together, which mean something on the medium and in inner
     /// nodes.
     static let visibleFromOffset = 16
-    /// Offset of `changed` in the header.
-    static let changedOffset = 56
-    /// Offset of `pairs` in the header.
-    static let pairsOffset = 32
     /// Bits for the number of pairs: records of one line each would fill the address range.
     static let pairsBits: UInt64 = 42
     package static let pairsMask: UInt64 = 1 << pairsBits - 1
