@@ -13,8 +13,8 @@
 #define CPM_FORK_DESCRIPTORS 65536
 
 struct cpm_fork_slot {
-    uint64_t begin, end;  // end 0: free
-    struct cpm_guard_words *words;
+    struct cpm_guard_words *words;  // none: free
+    uint64_t begin, end;            // end 0: not to be looked at yet, or any more
 };
 
 static struct cpm_fork_slot slots[CPM_FORK_SLOTS];
@@ -61,16 +61,20 @@ int cpm_fork_watch(uint64_t begin, uint64_t end, struct cpm_guard_words *words) 
     pthread_once(&once, install);
     for (int index = 0; index < CPM_FORK_SLOTS; index++) {
         struct cpm_fork_slot *slot = &slots[index];
-        if (slot->end) continue;
+        struct cpm_guard_words *none = (struct cpm_guard_words *)0;
+        int isOurs = __atomic_compare_exchange_n(&slot->words, &none, words, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+        if (!isOurs) continue;
         slot->begin = begin;
-        slot->words = words;
         __atomic_store_n(&slot->end, end, __ATOMIC_RELEASE);
         return index;
     }
     return -1;
 }
 
-void cpm_fork_forget(int slot) { __atomic_store_n(&slots[slot].end, 0, __ATOMIC_RELEASE); }
+void cpm_fork_forget(int slot) {
+    __atomic_store_n(&slots[slot].end, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&slots[slot].words, (struct cpm_guard_words *)0, __ATOMIC_RELEASE);
+}
 
 void cpm_fork_keep(int descriptor) {
     if (descriptor < 0 || descriptor >= CPM_FORK_DESCRIPTORS) return;

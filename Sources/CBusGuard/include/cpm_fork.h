@@ -6,7 +6,7 @@
 #include "cpm_guard.h"
 
 // In a child that is forked from here on, the address range is zeros of its own, and the words say `inherited` and one
-// fault more. Made by one thread at a time. The slot that it takes; -1: all are taken.
+// fault more. Any thread. The slot that it takes; -1: all are taken.
 int cpm_fork_watch(uint64_t begin, uint64_t end, struct cpm_guard_words *words);
 
 void cpm_fork_forget(int slot);

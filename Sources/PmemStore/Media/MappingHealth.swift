@@ -99,12 +99,10 @@ internal import Glibc
 
 /// The process's table of mappings that a child of `fork` must not have.
 private enum ForkGuard {
-    private static let turn = Locked(())
-
     static func add(
         _ begin: UInt64, _ byteCount: UInt64, _ words: UnsafeMutablePointer<cpm_guard_words>
     ) -> Int32? {
-        let slot = turn.withLock { _ in unsafe cpm_fork_watch(begin, begin + byteCount, words) }
+        let slot = unsafe cpm_fork_watch(begin, begin + byteCount, words)
         return slot >= 0 ? slot : nil
     }
 

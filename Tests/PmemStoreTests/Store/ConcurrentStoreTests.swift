@@ -136,6 +136,18 @@ struct ConcurrentStoreTests {
         try SpaceAudit.run(fixture.store)
     }
 
+    @Test("Stores that threads open and close side by side share the process's tables of mappings")
+    func openings() throws {
+        inThreads(4) { number in
+            for round in 0..<8 {
+                let fixture = try StoreFixture { $0.initialBytes = 8 << 20 }
+                try put(fixture.store, commit: number, keys: 8)
+                try fixture.store.close()
+                if round % 2 == 0 { try fixture.reopen() }
+            }
+        }
+    }
+
     @Test("Threads and tasks share the line of writers, and none is lost")
     func threadsAndTasks() async throws {
         let fixture = try StoreFixture()
