@@ -36,14 +36,17 @@ FUZZ_SECONDS ?= 30
 CRASH_SECONDS ?= 240
 CRASH_LENGTH ?= 2
 CRASH_MUTANTS ?= 0
+# The copy of the package in which mutants of the source are woven.
+MUTANT_WORK := .build-mutants
+MUTANT ?=
 NIGHT_SECONDS ?= 28800
 
 .PHONY: help build bench figures instructions test test-dax lease-matrix lint unit-test thread-test crash-test mutants crash-night \
-	fuzz coverage audit format clean
+	source-mutants fuzz coverage audit format clean
 
 help:
-	@echo "make bench | figures | instructions | test | test-dax | crash-test | mutants | crash-night | lease-matrix | fuzz |" \
-		"coverage | audit | build | lint | format | clean"
+	@echo "make bench | figures | instructions | test | test-dax | crash-test | mutants | source-mutants | crash-night |" \
+		"lease-matrix | fuzz | coverage | audit | build | lint | format | clean"
 
 build:
 	@scripts/check-swift
@@ -133,14 +136,22 @@ mutants:
 	swift build -c release --product crashlab
 	scripts/crash-test .build/release/crashlab mutants 0 docs/mutants.md
 
-# As crash-test, with all sequences of three steps, for as long as one likes; then all mutants.
+# Mutants of the source, each judged by the lab or by tests, and the table in docs/source-mutants.md. MUTANT_SECONDS of
+# processor time each at most; MUTANT=NAME: only those whose name contains it.
+source-mutants:
+	@scripts/ensure-packages $(PACKAGES)
+	swift build -c release --product crashlab
+	scripts/source-mutants .build/release/crashlab $(MUTANT_WORK) docs/source-mutants.md $(MUTANT)
+
+# As crash-test, with all sequences of three steps, for as long as one likes; then all mutants, of the source too.
 crash-night:
 	swift build -c release --product crashlab
 	scripts/crash-test .build/release/crashlab explore $(NIGHT_SECONDS) 3
 	scripts/crash-test .build/release/crashlab mutants 0
+	scripts/source-mutants .build/release/crashlab $(MUTANT_WORK) $(MUTANT_WORK)/source-mutants.md
 
 format:
 	swift format --in-place --recursive $(LINTED)
 
 clean:
-	rm -rf .build .build-tsan .build-fuzz .build-coverage fuzz-out $(DAX_CACHE) $(BENCH_OUT)
+	rm -rf .build $(MUTANT_WORK) .build-tsan .build-fuzz .build-coverage fuzz-out $(DAX_CACHE) $(BENCH_OUT)

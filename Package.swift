@@ -50,7 +50,7 @@ let package = Package(
         .executableTarget(
             name: "crashlab",
             dependencies: [
-                "PmemStore", "PmemStoreTesting",
+                "PmemStore", "PmemStoreTesting", "SourceMutants",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings
@@ -86,7 +86,7 @@ let package = Package(
             dependencies: [
                 "PmemStore", "PmemStoreTesting", "CPmem", "CPoison", "CLeaseAttacks", "lease-matrix",
                 "StoreWorkloads",
-                "StoreFuzzing",
+                "StoreFuzzing", "SourceMutants",
             ],
             swiftSettings: settings),
         .testTarget(
@@ -102,6 +102,9 @@ let package = Package(
         .target(
             name: "StoreFuzzing", dependencies: ["PmemStore", "CPmem"], path: "Tests/StoreFuzzing",
             swiftSettings: settings),
+        // Mistakes for a copy of the engine's sources: `make source-mutants`.
+        .target(
+            name: "SourceMutants", path: "Tests/SourceMutants", exclude: ["Lists"], swiftSettings: settings),
         .target(name: "CPoison", path: "Tests/CPoison"),
         // System calls and allocations that can be made to fail. Only faultprobe links it.
         .target(name: "CFaults", path: "Tests/CFaults"),

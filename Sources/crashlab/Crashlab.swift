@@ -10,7 +10,8 @@ struct Crashlab: ParsableCommand {
         abstract: "Crashes the engine on simulated memory in every way the model allows.",
         subcommands: [
             ExploreCommand.self, MutantsCommand.self, EquivalentsCommand.self, CanariesCommand.self,
-            ReplayCommand.self, SitesCommand.self,
+            ReplayCommand.self, SitesCommand.self, WeaveCommand.self, SourceMutantsCommand.self,
+            TestedMutantsCommand.self, SourceReportCommand.self,
         ])
 }
 
@@ -30,4 +31,12 @@ enum Clock {
     static var wall: Double { now(CLOCK_MONOTONIC) }
     /// Seconds of processor time of this process.
     static var processor: Double { now(CLOCK_PROCESS_CPUTIME_ID) }
+
+    /// Seconds of processor time of this process's children that have ended.
+    static var children: Double {
+        var usage = rusage()
+        unsafe getrusage(RUSAGE_CHILDREN.rawValue, &usage)
+        return Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
+            + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
+    }
 }

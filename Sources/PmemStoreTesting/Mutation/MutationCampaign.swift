@@ -100,9 +100,12 @@ package final class MutationCampaign {
     /// Runs the scenarios with a mutant until something notices: first without crashes, which is cheap, then with them,
     /// beginning with those in which the mutant has struck, or could.
     ///
-    /// - Parameter isAudited: false: the door's own audit is not asked, and the explorer is alone.
+    /// - Parameters:
+    ///   - isAudited: false: the door's own audit is not asked, and the explorer is alone.
+    ///   - isCounted: false: the budgets are not asked.
     package func outcome(
-        _ mutation: MediumMutation?, isAudited: Bool = true, seed: UInt64 = 1, clock: () -> UInt64 = { 0 }
+        _ mutation: MediumMutation?, isAudited: Bool = true, isCounted: Bool = true, seed: UInt64 = 1,
+        clock: () -> UInt64 = { 0 }
     ) -> Outcome {
         let begun = clock()
         let site = sites.first { mutation?.isAt($0) ?? false }
@@ -116,7 +119,8 @@ package final class MutationCampaign {
             let rest = runs.indices.filter { !struck.contains($0) }
             let passing = rest.filter { index in site.map { passed[index].contains($0) } ?? false }
             for index in isQuiet ? rest : struck + passing + rest.filter({ !passing.contains($0) }) {
-                let trial = trial(index, mutation, isQuiet: isQuiet, isAudited: isAudited, seed: seed)
+                let trial = trial(
+                    index, mutation, isQuiet: isQuiet, isAudited: isAudited, isCounted: isCounted, seed: seed)
                 strikes += trial.strikes
                 if trial.strikes > 0, isQuiet { struck.append(index) }
                 if let failure = trial.failure {
@@ -132,7 +136,8 @@ package final class MutationCampaign {
     }
 
     private func trial(
-        _ index: Int, _ mutation: MediumMutation?, isQuiet: Bool, isAudited: Bool, seed: UInt64
+        _ index: Int, _ mutation: MediumMutation?, isQuiet: Bool, isAudited: Bool, isCounted: Bool,
+        seed: UInt64
     ) -> (failure: CrashFailure?, strikes: Int) {
         let (scenario, run) = runs[index]
         let struckBefore = run.explorer.strikes
@@ -147,12 +152,12 @@ package final class MutationCampaign {
                 try scenario.run(on: run)
             }
             let spent = run.memory.counts - before
-            if spent != budgets[index] {
+            if isCounted, spent != budgets[index] {
                 run.explorer.report(.cost, "\(spent) instead of \(budgets[index])")
             }
             // Other operators change how much there is to explore, and that is not the engine's cost.
             let nested = run.explorer.nestedCounts - nestedBefore
-            if !isQuiet, mutation?.operator.isCost ?? true, nested != nestedBudgets[index] {
+            if isCounted, !isQuiet, mutation?.operator.isCost ?? true, nested != nestedBudgets[index] {
                 run.explorer.report(.cost, "nested: \(nested) instead of \(nestedBudgets[index])")
             }
         } catch {

@@ -5,7 +5,9 @@ import Testing
 struct HouseRulesTests {
     private static let engine = SourceTree.files(below: "Sources/PmemStore", suffix: ".swift")
     private static let benchmark = SourceTree.files(below: "Sources/pmembench", suffix: ".swift")
-    private static let tests = SourceTree.files(below: "Tests/PmemStoreTests", suffix: ".swift")
+    private static let tests = ["PmemStoreTests", "SourceMutants"].flatMap {
+        SourceTree.files(below: "Tests/" + $0, suffix: ".swift")
+    }
     private static let documents =
         SourceTree.files(below: "docs", suffix: ".md") + ["README.md"].filter { SourceTree.exists($0) }
 

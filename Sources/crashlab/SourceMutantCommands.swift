@@ -1,0 +1,94 @@
+internal import ArgumentParser
+internal import PmemStore
+internal import PmemStoreTesting
+internal import SourceMutants
+
+// Mutants of the engine's source: `make source-mutants` weaves them into a copy, builds that once, and judges.
+
+/// Makes the copy of the package in which every source mutant can be switched on.
+struct WeaveCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "weave", abstract: "Copies a package with all source mutants in it.")
+
+    @Argument(help: "Directory of the package.") var package: String
+    @Argument(help: "Where the copy goes.") var target: String
+
+    func run() throws {
+        let woven = try WovenPackage(root: package)
+        try woven.copy(to: target)
+        print("\(woven.catalogue.mutants.count) source mutants of \(woven.catalogue.classes.count) classes")
+    }
+}
+
+/// Judges the source mutants that the lab judges. Only of a copy that `weave` has made.
+struct SourceMutantsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "source-mutants", abstract: "Switches source mutants on, one after the other.")
+
+    @Argument(help: "Directory of the package.") var package: String
+    @Option(help: "Number of this worker, from 0.") var worker = 0
+    @Option(help: "Workers that share the work.") var workers = 1
+    @Option(help: "Only mutants whose name contains this.") var only = ""
+    @Option(help: "Seconds of processor time for each mutant.") var limit: UInt32 = 300
+    @Flag(help: "Prints what noticed each.") var verbose = false
+
+    func run() throws {
+        prepareProcess()
+        let catalogue = try WovenPackage(root: package).catalogue
+        let court = MutantCourt(campaign: try makeCampaign(MutationScenario.all), limit: limit)
+        // What the engine itself cannot pass says nothing about its mutants.
+        let engine = try court.judge(0)
+        if let killer = engine.killer {
+            throw ValidationError("the engine fails [\(killer)]: \(engine.detail)")
+        }
+        print("the engine itself: nothing found in \(engine.milliseconds) ms")
+        let mutants = catalogue.mutants.filter {
+            $0.judge == .lab && (only.isEmpty || $0.name.contains(only))
+        }
+        for (index, mutant) in mutants.enumerated() where index % workers == worker {
+            let sentence = try court.judge(mutant.number)
+            print(
+                MutantReport.Verdict(
+                    name: mutant.name, killer: sentence.killer, milliseconds: sentence.milliseconds
+                ).line)
+            if verbose { print("  \(sentence.detail)") }
+        }
+    }
+}
+
+/// The source mutants that tests judge: number, name, filter of the tests.
+struct TestedMutantsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tested-mutants", abstract: "Lists the source mutants that tests judge.")
+
+    @Argument(help: "Directory of the package.") var package: String
+    @Option(help: "Only mutants whose name contains this.") var only = ""
+
+    func run() throws {
+        for mutant in try WovenPackage(root: package).catalogue.mutants {
+            guard case .tests(let filter) = mutant.judge, only.isEmpty || mutant.name.contains(only)
+            else { continue }
+            print(mutant.number, mutant.name, filter)
+        }
+    }
+}
+
+/// Makes docs/source-mutants.md of the verdicts on standard input.
+struct SourceReportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "source-report", abstract: "Makes the document of what the judges have printed.")
+
+    @Argument(help: "Directory of the package.") var package: String
+    @Argument(help: "The document.") var document: String
+
+    func run() throws {
+        var verdicts: [MutantReport.Verdict] = []
+        while let line = readLine() { MutantReport.Verdict(line: line).map { verdicts.append($0) } }
+        let report = try MutantReport(
+            catalogue: WovenPackage(root: package).catalogue, verdicts: verdicts)
+        try TextFile.write(Array(report.markdown.utf8), to: document)
+        print(report.summary)
+        for surprise in report.surprises { print("SURPRISE \(surprise)") }
+        if !report.surprises.isEmpty { throw ExitCode.failure }
+    }
+}
