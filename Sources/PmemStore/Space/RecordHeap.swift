@@ -272,20 +272,28 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         guard let slot = unsafe ChunkMap.slot(chunk, offset) else {
             throw damaged(index, "no slot at \(offset)")
         }
-        try loadBusy(index)
-        guard let words = unsafe chunk.pointee.busyWords,
-            unsafe words[slot >> 6] >> UInt64(slot & 63) & 1 == 1
-        else { throw damaged(index, "slot at \(offset) is free already") }
-        unsafe words[slot >> 6] &= ~(1 << UInt64(slot & 63))
-        unsafe chunk.pointee.freeSlots += 1
-        if unsafe chunk.pointee.kind == Chunk.slab { freeNodeSlots += 1 }
-        if unsafe chunk.pointee.hint > UInt32(slot >> 6) { unsafe chunk.pointee.hint = UInt32(slot >> 6) }
-        if unsafe chunk.pointee.freeSlots == chunk.pointee.slotCount,
-            !isCurrent(index)
-        {
-            giveBackChunk(index)
+        try release(SlotGroup(chunk: index, word: slot >> 6, bits: 1 << UInt64(slot & 63)))
+    }
+
+    /// Gives slots of one word, or a run, back.
+    mutating func release(_ group: SlotGroup) throws(StoreError) {
+        guard let word = group.word else {
+            releaseRun(group.chunk)
+            return
+        }
+        let chunk = unsafe map[group.chunk]
+        try loadBusy(group.chunk)
+        guard let words = unsafe chunk.pointee.busyWords, unsafe words[word] & group.bits == group.bits
+        else { throw damaged(group.chunk, "a slot of word \(word) is free already") }
+        let count = group.bits.nonzeroBitCount
+        unsafe words[word] &= ~group.bits
+        unsafe chunk.pointee.freeSlots += UInt32(count)
+        if unsafe chunk.pointee.kind == Chunk.slab { freeNodeSlots += count }
+        if unsafe chunk.pointee.hint > UInt32(word) { unsafe chunk.pointee.hint = UInt32(word) }
+        if unsafe chunk.pointee.freeSlots == chunk.pointee.slotCount, !isCurrent(group.chunk) {
+            giveBackChunk(group.chunk)
         } else {
-            list(index)
+            list(group.chunk)
         }
     }
 

@@ -11,7 +11,7 @@ package struct SpaceLedger<M: Medium>: ~Copyable {
     package init(medium: M, map: ChunkMap) {
         self.medium = medium
         live = LiveMap(medium: medium, map: map)
-        release = SpaceRelease(medium: medium)
+        release = SpaceRelease(medium: medium, map: map)
     }
 
     deinit { pending.deallocate() }

@@ -16,18 +16,25 @@ package struct SpaceRelease<M: Medium> {
     }
 
     let medium: M
+    let map: ChunkMap
     /// Nodes that died while a checkpoint was writing them.
     package var lateDeaths: [UInt64] = []
     private var items: [Item] = []
     private var blocked: [UInt64: [Item]] = [:]
     private var free: [UInt64] = []
-    private var next_ = 0
+    /// What is free, as it is given out.
+    private var groups: [SlotGroup] = []
+    private var given = 0
     /// Last commit of each epoch, ascending.
     private var epochs: [(epoch: UInt32, lastCommit: UInt64)] = []
 
-    private static var batch: Int { 2048 }
+    /// So few that a writer who comes meanwhile still spins when it is its turn.
+    private static var batch: Int { 256 }
 
-    package init(medium: M) { self.medium = medium }
+    package init(medium: M, map: ChunkMap) {
+        self.medium = medium
+        self.map = map
+    }
 
     /// An epoch ends with a commit.
     package mutating func cut(epoch: UInt32, lastCommit: UInt64) {
@@ -43,7 +50,9 @@ package struct SpaceRelease<M: Medium> {
     }
 
     /// Sorts the dead into free and blocked, after the checkpoint of a commit has become durable.
-    package mutating func sort(pins: [UInt64], checkpointed commit: UInt64) {
+    ///
+    /// - Throws: ``StoreError/corrupted(_:)`` when the dead are not where slots are.
+    package mutating func sort(pins: [UInt64], checkpointed commit: UInt64) throws(StoreError) {
         let dead = items
         items.removeAll(keepingCapacity: true)
         let older = pins.filter { $0 < commit }
@@ -57,6 +66,8 @@ package struct SpaceRelease<M: Medium> {
             for item in dead { decide(item, pins: older) }
         }
         trimEpochs(oldestPin: pins.first ?? commit)
+        groups += try SlotGroup.grouping(free, in: map)
+        free.removeAll(keepingCapacity: true)
     }
 
     /// `pins`: the commits that are pinned and older than the item's death.
@@ -84,14 +95,13 @@ package struct SpaceRelease<M: Medium> {
         if keep > 0 { epochs.removeFirst(keep) }
     }
 
-    /// Some offsets that are free; empty when there are no more.
-    package mutating func next() -> ArraySlice<UInt64> {
-        let end = min(next_ + Self.batch, free.count)
-        let batch = free[next_..<end]
-        next_ = end
+    /// Some of what is free; empty when there is no more.
+    mutating func next() -> ArraySlice<SlotGroup> {
+        let batch = groups[given..<min(given + Self.batch, groups.count)]
+        given += batch.count
         if batch.isEmpty {
-            free.removeAll(keepingCapacity: true)
-            next_ = 0
+            groups.removeAll(keepingCapacity: true)
+            given = 0
         }
         return batch
     }

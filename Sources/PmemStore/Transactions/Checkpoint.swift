@@ -205,26 +205,37 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
 
     /// A chunk's two bitmaps part company here: the writer's must be in memory before the saved one changes.
     private func loadBusyBitmaps() throws(StoreError) {
-        var index = 0
-        let pending = ledger.pending
-        while index < pending.count {
+        var chunks = ArraySlice(try changedChunks())
+        while !chunks.isEmpty {
             gate.enterForMaintenance()
             defer { gate.leave() }
-            let end = min(index + 4096, pending.count)
-            while index < end {
-                let word = pending[index]
-                try loadBusy(Delta.offset(word))
-                if word & (Delta.death | Delta.external) == Delta.death | Delta.external {
-                    try loadBusy(try external(Delta.offset(word)).offset)
-                }
-                index += 1
+            for chunk in chunks.prefix(64) where unsafe map[chunk].pointee.kind >= Chunk.slab {
+                try writer.heap.loadBusy(chunk)
             }
+            chunks = chunks.dropFirst(64)
         }
     }
 
-    private func loadBusy(_ offset: UInt64) throws(StoreError) {
-        let chunk = ChunkMap.index(offset)
-        if unsafe map[chunk].pointee.kind >= Chunk.slab { try writer.heap.loadBusy(chunk) }
+    /// Chunks in which something was born or has died since the last durable checkpoint.
+    private func changedChunks() throws(StoreError) -> [Int] {
+        var isChanged: [Bool] = []
+        let pending = ledger.pending
+        for index in 0..<pending.count {
+            let word = pending[index]
+            Self.mark(ChunkMap.index(Delta.offset(word)), in: &isChanged)
+            if word & (Delta.death | Delta.external) == Delta.death | Delta.external {
+                Self.mark(ChunkMap.index(try external(Delta.offset(word)).offset), in: &isChanged)
+            }
+        }
+        return isChanged.indices.filter { isChanged[$0] }
+    }
+
+    @inline(__always)
+    private static func mark(_ chunk: Int, in marks: inout [Bool]) {
+        if chunk >= marks.count {
+            marks.append(contentsOf: repeatElement(false, count: chunk + 1 - marks.count))
+        }
+        marks[chunk] = true
     }
 
     /// Where the value of a record lies that has an extent of its own. What a damaged record names is not set free.
@@ -288,13 +299,13 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
 
     /// Hands space that no checkpoint and no pinned commit needs back to the heap, a little at a time.
     private func releaseSpace(upTo commit: UInt64) throws(StoreError) {
-        ledger.release.sort(pins: readers.pinnedCommits(), checkpointed: commit)
+        try ledger.release.sort(pins: readers.pinnedCommits(), checkpointed: commit)
         while true {
             let batch = ledger.release.next()
             if batch.isEmpty { return }
             gate.enterForMaintenance()
             defer { gate.leave() }
-            for offset in batch { try writer.heap.release(offset) }
+            for group in batch { try writer.heap.release(group) }
         }
     }
 }
