@@ -17,6 +17,7 @@ struct ExploreCommand: ParsableCommand {
     @Option(help: "Of so many futures one lives on, crashed all the while. 0: none.") var lives = 4000
     @Option(help: "At one of so many events the process is killed before the power is cut. 0: never.")
     var kills = 50
+    @Option(help: "Of so many futures one is damaged. 0: none.") var faults = 3
     @Flag(help: "Prints each workload.") var trace = false
     @Option(help: "First seed of the random workloads.") var seed: UInt64 = 1
 
@@ -24,6 +25,7 @@ struct ExploreCommand: ParsableCommand {
         var plan = CrashPlan()
         plan.lives = lives
         plan.kills = kills
+        plan.faults = faults
         return plan
     }
 

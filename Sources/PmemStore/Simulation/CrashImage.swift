@@ -6,10 +6,17 @@ internal import CPmem
 package final class CrashImage {
     package let memory: SimulatedMemory
     package let layout: SimulatedLayout
+    private let options: StoreOptions
+    /// Where records and large values lie, as the last recovery that was recorded has found it.
+    package private(set) var recordRanges: [Range<Int>] = []
     private let audit: StateAudit
     private let readers = ReaderTable()
 
-    package init(_ memory: SimulatedMemory, layout: SimulatedLayout) {
+    /// - Parameter verifiesRecords: every record that is read is verified, as by the option of that name.
+    package init(_ memory: SimulatedMemory, layout: SimulatedLayout, verifiesRecords: Bool = false) {
+        var options = SimulatedLayout.options
+        options.verifiesRecordsOnRead = verifiesRecords
+        self.options = options
         self.memory = memory
         self.layout = layout
         audit = StateAudit(byteCount: memory.byteCount)
@@ -21,6 +28,7 @@ package final class CrashImage {
         /// The commit that was found; nil when recovery refused.
         package var commit: UInt64?
         package var failure: String?
+        /// Thrown by recovery, or by reading.
         package var error: StoreError?
         /// Offsets of the lines that recovery makes zero: behind the newest entry, and the ring's first.
         package var tailLine = 0
@@ -39,7 +47,7 @@ package final class CrashImage {
         readers.publish(commit: 0, root: 0)
         let result: Recovery<SimulatedMedium>.Result
         do throws(StoreError) {
-            result = try layout.recovery(memory).recover(options: SimulatedLayout.options, readers: readers)
+            result = try layout.recovery(memory).recover(options: options, readers: readers)
         } catch {
             return Verdict(commit: nil, failure: "recovery refused: \(error)", error: error)
         }
@@ -50,6 +58,7 @@ package final class CrashImage {
             result.map.deallocate(count: chunks)
         }
         let commit = result.writer.pointee.commit
+        if memory.isRecording { findRecords(result.map, chunks: result.writer.pointee.heap.chunkCount) }
         if memory.readCount > readLimit {
             return Verdict(commit: commit, failure: "recovery took \(memory.readCount) reads")
         }
@@ -62,8 +71,21 @@ package final class CrashImage {
         let log = result.superblock.logOffset
         let tail = result.writer.pointee.log.tail % result.superblock.logBytes
         return Verdict(
-            commit: commit, failure: failure.map { "commit \(commit): \($0)" }, tailLine: Int(log + tail),
+            commit: commit, failure: failure.map { "commit \(commit): \($0)" },
+            error: failure == nil ? nil : audit.error, tailLine: Int(log + tail),
             ringLine: Int(log))
+    }
+
+    private func findRecords(_ map: ChunkMap, chunks: Int) {
+        recordRanges = (0..<chunks).compactMap { index in
+            let chunk = unsafe map[index].pointee
+            let (start, end) = (index << Int(Space.chunkShift), (index + 1) << Int(Space.chunkShift))
+            if chunk.kind == Chunk.run || chunk.kind == Chunk.runBody { return start..<end }
+            guard let sizeClass = Chunk.sizeClass(chunk.kind), sizeClass != SizeClass.node else { return nil }
+            let geometry = ChunkGeometry(
+                sizeClass: sizeClass, reservedBytes: Int(chunk.reservedBytes))
+            return (start + geometry.slotsStart)..<end
+        }
     }
 
     /// As ``check(allowed:)``, of a store that runs.

@@ -352,8 +352,9 @@ extension SimulatedMemory {
     }
 
     private func openLines(_ offset: Int, _ byteCount: Int) {
-        for line in (offset >> 6)...((offset + byteCount - 1) >> 6) where cut.isOpen(line) {
-            if let parent { cut.decide(line, in: self, parent) }
+        for line in (offset >> 6)...((offset + byteCount - 1) >> 6) {
+            recording?.append(line << 6)
+            if cut.isOpen(line), let parent { cut.decide(line, in: self, parent) }
         }
     }
 

@@ -43,6 +43,11 @@ internal import Glibc
     var candidates = 0
     private var postponedDrain: PostponedDrain?
 
+    /// What the newest writes have replaced, for tests that lose one.
+    package var keepsOverwritten = false
+    var lostWrites = OverwrittenWords()
+    var recording: [Int]?
+
     private var children: [SimulatedMemory] = []
     unowned var parent: SimulatedMemory?
     let cut: PowerCut
@@ -295,6 +300,9 @@ internal import Glibc
     }
 
     private func settle(_ unit: PendingUnit) {
+        if keepsOverwritten {
+            lostWrites.overwrite(unit.offset, durableWord(unit.offset), drain: counts.drains)
+        }
         unsafe (durable + unit.offset).storeBytes(of: unit.value, as: UInt64.self)
         unsafe wordMarks[unit.offset >> 3] = 0
         for child in children { child.mark(unit.offset >> 6) }

@@ -11,6 +11,8 @@ internal import CPmem
     private var number: UInt32 = 0
     private var reachedCount = 0
     private var position = 0
+    /// What reading has thrown in the last audit.
+    private(set) var error: StoreError?
     private var lookups: UInt64 = 0
 
     package init(byteCount: Int) {
@@ -32,6 +34,7 @@ internal import CPmem
         _ expected: ExpectedState
     ) -> String? {
         number &+= 1
+        error = nil
         reachedCount = 0
         position = 0
         do throws(StoreError) {
@@ -41,6 +44,7 @@ internal import CPmem
             if position != expected.tables.count { return "tables are missing" }
             return try spaceFailure(space, writer)
         } catch {
+            self.error = error
             return "reading failed: \(error)"
         }
     }
@@ -106,10 +110,10 @@ internal import CPmem
             }
             if next == end { return "a pair too many" }
             let record = unsafe node.records[index]
-            if unsafe !expected.isKey(next, space.record(record).key) { return "another key at pair \(next)" }
             if unsafe try !expected.isValue(next, space.value(record)) {
                 return "another value at pair \(next)"
             }
+            if unsafe !expected.isKey(next, space.record(record).key) { return "another key at pair \(next)" }
             next += 1
             if let failure = try reachRecord(record, space, writer) { return failure }
         }
@@ -168,6 +172,10 @@ internal import CPmem
             if word & Delta.external != 0 {
                 let record = unsafe RecordPointer(
                     space.medium.read(Delta.offset(word), Record.headerBytes))
+                guard record.computedChecksum(offset: Delta.offset(word)) == record.checksum else {
+                    throw .corrupted(
+                        .init(.record, offset: Delta.offset(word), detail: "of a large value that has died"))
+                }
                 if let failure = try reach(record.external.offset, writer) { return "dead \(failure)" }
             }
         }

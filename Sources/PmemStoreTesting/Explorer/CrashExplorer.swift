@@ -18,6 +18,11 @@ package final class CrashExplorer {
     private let image: CrashImage
     private let recoverer: CrashImage
     private let inner: CrashExplorer?
+    private let trials: FaultTrials?
+    /// What damage may bring back: states before the acknowledged one, and what the newest commit has stored.
+    private var history: [UInt64: CrashModel] = [:]
+    private var newest: [Range<Int>] = []
+    private var stored: [Range<Int>] = []
     private let depth: Int
     private var random: SeededGenerator
     private var seen: Set<Int> = []
@@ -47,6 +52,8 @@ package final class CrashExplorer {
         random = SeededGenerator(seed: seed)
         image = CrashImage(memory.makeChild(isTracking: false), layout: layout)
         recoverer = CrashImage(memory, layout: layout)
+        trials = plan.faults > 0 ? FaultTrials(memory, layout: layout, seed: seed) : nil
+        memory.keepsOverwritten = plan.faults > 0
         inner =
             depth > 1
             ? CrashExplorer(
@@ -64,6 +71,7 @@ package final class CrashExplorer {
         inner.lives = 0
         inner.kills = 0
         inner.killsAtDrains = false
+        inner.faults = 0
         return inner
     }
 
@@ -99,6 +107,9 @@ package final class CrashExplorer {
         seen.removeAll(keepingCapacity: true)
         distinct = 0
         futureNumber = 0
+        trials?.restart(seed: seed)
+        history = [:]
+        stored = []
         memory.clearFindings()
         inner?.restart(seed: seed ^ 0xdead, context: context)
     }
@@ -108,6 +119,11 @@ package final class CrashExplorer {
     /// The store holds this and nothing is under way.
     package func settle(_ commit: UInt64, _ model: CrashModel) {
         allowed = [(model.expected(at: commit), model)]
+        if commit != acknowledged || history.isEmpty {
+            newest = stored
+            stored = []
+        }
+        if trials != nil { history[commit] = model }
         acknowledged = commit
         seen.removeAll(keepingCapacity: true)
     }
@@ -192,6 +208,9 @@ package final class CrashExplorer {
 
     private func explore(_ event: SimulatedEvent) {
         observer?(event)
+        if trials != nil, event.role == .writer, event.kind == .copyIn || event.kind == .construct {
+            stored.append(event.offset..<(event.offset + event.byteCount))
+        }
         guard isExploring else { return }
         if let target, target.event != event.number { return }
         tally.events += 1
@@ -239,6 +258,7 @@ package final class CrashExplorer {
     /// What else happens to a future that recovered well.
     private func goOn(_ verdict: CrashImage.Verdict, _ place: () -> String) {
         guard let commit = verdict.commit, let model = model(of: commit) else { return }
+        if plan.faults > 0, futureNumber % plan.faults == 0 { damage(place) }
         if plan.nesting > 0, let inner { nest(commit, model, verdict, inner, place) }
         if plan.lives > 0, futureNumber % plan.lives == 0, let inner {
             tally.lives += 1
@@ -252,6 +272,23 @@ package final class CrashExplorer {
             if let failure = FutureUse(image).failure(from: commit, model) {
                 fail(.use, "power cut \(place()), then use: \(failure)", token: token(memory.eventCount))
             }
+        }
+    }
+
+    /// Damages a future and recovers it once more.
+    private func damage(_ place: () -> String) {
+        guard let trials, acknowledged > 0, let previous = history[acknowledged - 1] else { return }
+        let promise = FaultTrials.Promise(
+            states: allowed.map(\.state), previous: previous.expected(at: acknowledged - 1), newest: newest
+        ) { [history] commit in history[commit]?.expected(at: commit) }
+        guard let (fault, result) = trials.trial(image.memory, at: tally.points, promise) else { return }
+        tally.faults += 1
+        switch result {
+        case .right: break
+        case .reported: tally.reported += 1
+        case .tailLost: tally.tailsLost += 1
+        case .unverified: tally.unverified += 1
+        case .wrong(let text): fail(.fault, "power cut \(place()), \(fault): \(text)")
         }
     }
 

@@ -12,6 +12,8 @@ package struct CrashPlan: Sendable {
     package var kills = 50
     /// The process is killed before every drain as well.
     package var killsAtDrains = false
+    /// Of so many futures one is damaged, and recovered once more. 0: none.
+    package var faults = 0
     /// A crash point with more futures is given up, and counted.
     package var futureLimit = 100_000
     /// Exploring ends with so many failures.
@@ -42,6 +44,12 @@ package struct CrashTally: Sendable, CustomStringConvertible {
     package var used = 0
     package var lives = 0
     package var kills = 0
+    /// Futures that were damaged, and of these the ones that were refused or lost a torn tail.
+    package var faults = 0
+    package var reported = 0
+    package var tailsLost = 0
+    /// Of these, a damaged key that misled a search.
+    package var unverified = 0
     /// Crash points given up.
     package var capped = 0
     package var mostFutures = 0
@@ -61,6 +69,10 @@ package struct CrashTally: Sendable, CustomStringConvertible {
         left.used += right.used
         left.lives += right.lives
         left.kills += right.kills
+        left.faults += right.faults
+        left.reported += right.reported
+        left.tailsLost += right.tailsLost
+        left.unverified += right.unverified
         left.capped += right.capped
         left.mostFutures = max(left.mostFutures, right.mostFutures)
         left.refused += right.refused
@@ -69,14 +81,15 @@ package struct CrashTally: Sendable, CustomStringConvertible {
     package var description: String {
         "\(all) states: \(states) at \(points) crash points (at most \(mostFutures) each, \(capped) given up), "
             + "\(nested) nested (\(deep) of depth 3); \(used) used, \(lives) lives, "
-            + "\(kills) kills"
+            + "\(kills) kills; \(faults) damaged, \(reported) reported, \(tailsLost) tails lost, "
+            + "\(unverified) damaged keys"
     }
 }
 
 /// Something that the explorer found.
 package struct CrashFailure: Sendable, CustomStringConvertible {
     /// What noticed it.
-    package enum Rung: String, Sendable, CaseIterable { case door, cut, nested, use, cost, live }
+    package enum Rung: String, Sendable, CaseIterable { case door, cut, nested, use, cost, live, fault }
 
     package let rung: Rung
     package let text: String
