@@ -18,7 +18,9 @@ package struct TableView<M: Medium> {
     @inline(__always)
     package func find(_ key: KeyBytes) throws(StoreError) -> UnsafeRawBufferPointer? {
         let reference = try unsafe space.lookup(key, root: tree.reference)
-        return unsafe reference == 0 ? nil : try space.value(reference)
+        if reference != 0 { return unsafe try space.value(reference) }
+        if space.verifiesRecords { try unsafe space.verifyTies(of: key, root: tree.reference) }
+        return nil
     }
 
     /// The pair that a leaf entry names, in place.
@@ -72,33 +74,5 @@ extension NodeSpace {
             }
         }
         return unsafe UnsafeRawBufferPointer(start: bytes, count: Int(value.byteCount))
-    }
-
-    @inline(never)
-    private func verify(_ record: RecordPointer, at offset: UInt64) throws(StoreError) {
-        let end = verified.storeBytes
-        guard offset <= end, UInt64(record.byteCount) <= end - offset else { throw tooLong(offset, record) }
-        let computed = record.computedChecksum(offset: offset)
-        if computed != record.checksum {
-            throw damaged(.record, offset, "checksum \(record.checksum), computed \(computed)")
-        }
-    }
-
-    @inline(never)
-    private func tooLong(_ offset: UInt64, _ record: RecordPointer) -> StoreError {
-        damaged(.record, offset, "\(record.byteCount) bytes lead beyond the store's \(verified.storeBytes)")
-    }
-
-    private func lost(_ reference: UInt64, _ record: RecordPointer) -> StoreError {
-        let expected = RecordReference(raw: reference)
-        return damaged(
-            .record, expected.offset,
-            "checksum \(record.checksum & 0xffff), the leaf says \(expected.check)")
-    }
-
-    private func damaged(
-        _ structure: StoreError.Corruption.Structure, _ offset: UInt64, _ detail: String
-    ) -> StoreError {
-        .corrupted(.init(structure, offset: offset, detail: detail))
     }
 }

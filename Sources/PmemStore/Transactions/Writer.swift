@@ -182,6 +182,7 @@ internal import Glibc
         -> Int
     {
         try select(wanted)
+        try unsafe space.verifyTies(of: low, root: tree.reference)
         var removed = 0
         while true {
             _ = try unsafe space.locate(low, root: tree.reference, path: &trees.path)
@@ -189,10 +190,8 @@ internal import Glibc
             if trees.path.leafIndex == trees.path.leaf.count {
                 guard try unsafe stepToNextLeaf(low) else { return removed }
             }
-            let reference = unsafe trees.path.leaf.records[trees.path.leafIndex]
-            if let high = unsafe high, unsafe compareKeys(space.record(reference).key, high) >= 0 {
-                return removed
-            }
+            let (leaf, index) = (trees.path.leaf, trees.path.leafIndex)
+            if let high = unsafe high, try unsafe !space.precedes(index, of: leaf, high) { return removed }
             died(try trees.remove(tree: &tree))
             isTreeChanged = true
             removed += 1
@@ -204,6 +203,7 @@ internal import Glibc
         var cursor = TreeCursor(space: space, root: tree.reference)
         try unsafe cursor.seek(atOrAfter: key)
         if !cursor.isValid { return false }
+        try space.verifyRecord(cursor.reference)
         let next = unsafe space.record(cursor.reference).key
         return try unsafe space.locate(next, root: tree.reference, path: &trees.path)
     }

@@ -33,6 +33,9 @@ internal import CPmem
         try unsafe findInLeaves(keys, count: count)
         for index in 0..<count {
             let reference = unsafe references[index]
+            if reference == 0, space.verifiesRecords {
+                try unsafe space.verifyTies(of: keys[index], root: tree.reference)
+            }
             try unsafe body(index, reference == 0 ? nil : try space.value(reference))
         }
     }

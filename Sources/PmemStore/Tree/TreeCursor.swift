@@ -35,6 +35,7 @@ package struct TreeCursor<M: Medium> {
     /// Stands on the first entry whose key is not less than `key`; invalid when there is none.
     package mutating func seek(atOrAfter key: KeyBytes) throws(StoreError) {
         ahead = FetchAhead()
+        if space.verifiesRecords { try unsafe space.verifyTies(of: key, root: root) }
         _ = try unsafe space.locate(key, root: root, path: &path)
         enterLeaf()
         if let leaf, index == leaf.count { try leaveLeaf() }
@@ -43,6 +44,7 @@ package struct TreeCursor<M: Medium> {
     /// Stands on the last entry whose key is less than `key`; invalid when there is none.
     package mutating func seek(before key: KeyBytes) throws(StoreError) {
         ahead = FetchAhead(isForward: false)
+        if space.verifiesRecords { try unsafe space.verifyTies(of: key, root: root) }
         _ = try unsafe space.locate(key, root: root, path: &path)
         enterLeaf()
         if leaf == nil { return }
