@@ -17,7 +17,8 @@ struct ExploreCommand: ParsableCommand {
     @Option(help: "Of so many futures one lives on, crashed all the while. 0: none.") var lives = 4000
     @Option(help: "At one of so many events the process is killed before the power is cut. 0: never.")
     var kills = 50
-    @Option(help: "Of so many futures one is damaged. 0: none.") var faults = 3
+    @Option(help: "Of so many futures one is damaged. 0: none.") var faults = 200
+    @Option(help: "Crashes within the recovery of one in so many distinct futures. 0: none.") var nesting = 1
     @Flag(help: "Prints each workload.") var trace = false
     @Option(help: "First seed of the random workloads.") var seed: UInt64 = 1
 
@@ -26,6 +27,7 @@ struct ExploreCommand: ParsableCommand {
         plan.lives = lives
         plan.kills = kills
         plan.faults = faults
+        plan.nesting = nesting
         return plan
     }
 
@@ -149,7 +151,7 @@ private struct Exploration {
         if what == "total" {
             print(
                 "RESULT \(tally.all) \(tally.nested) \(tally.deep) \(tally.capped) \(sequences) \(randoms) "
-                    + "\(Int(processor)) \(failures.count)")
+                    + "\(Int(processor)) \(failures.count) \(tally.damaged.all) \(tally.damaged.reported)")
         }
     }
 }

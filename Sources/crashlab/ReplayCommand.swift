@@ -16,8 +16,9 @@ struct ReplayCommand: ParsableCommand {
         }
         var plan = CrashPlan.flat
         plan.use = 1
-        let run = try token.workload.makeRun(plan: plan, depth: 1)
-        run.explorer.target = (token.event, token.decisions)
+        plan.faults = .max
+        let run = try token.workload.makeRun(plan: plan, depth: 3)
+        run.explorer.target = token.path
         try token.workload.run(on: run)
         for failure in run.failures { print(failure.text) }
         for line in run.explorer.explanation { print("  \(line)") }

@@ -7,12 +7,11 @@ package final class CrashImage {
     package let memory: SimulatedMemory
     package let layout: SimulatedLayout
     private let options: StoreOptions
-    /// Where records and large values lie, as the last recovery that was recorded has found it.
-    package private(set) var recordRanges: [Range<Int>] = []
     private let audit: StateAudit
     private let readers = ReaderTable()
 
-    /// - Parameter verifiesRecords: every record that is read is verified, as by the option of that name.
+    /// - Parameter verifiesRecords: every record that is read is verified, as by the option of that name, and every
+    ///   pair is looked up.
     package init(_ memory: SimulatedMemory, layout: SimulatedLayout, verifiesRecords: Bool = false) {
         var options = SimulatedLayout.options
         options.verifiesRecordsOnRead = verifiesRecords
@@ -20,6 +19,7 @@ package final class CrashImage {
         self.memory = memory
         self.layout = layout
         audit = StateAudit(byteCount: memory.byteCount)
+        audit.looksUpAll = verifiesRecords
     }
 
     deinit { readers.deallocate() }
@@ -30,6 +30,10 @@ package final class CrashImage {
         package var failure: String?
         /// Thrown by recovery, or by reading.
         package var error: StoreError?
+        /// After a failure without an error: what a verified read of every record refuses.
+        package var rot: StoreError?
+        /// Where the superblock lies that recovery has chosen.
+        package var superblock = 0..<0
         /// Offsets of the lines that recovery makes zero: behind the newest entry, and the ring's first.
         package var tailLine = 0
         package var ringLine = 0
@@ -58,7 +62,9 @@ package final class CrashImage {
             result.map.deallocate(count: chunks)
         }
         let commit = result.writer.pointee.commit
-        if memory.isRecording { findRecords(result.map, chunks: result.writer.pointee.heap.chunkCount) }
+        if memory.isBroken {
+            return Verdict(commit: nil, failure: "recovery went on over a page that cannot be read")
+        }
         if memory.readCount > readLimit {
             return Verdict(commit: commit, failure: "recovery took \(memory.readCount) reads")
         }
@@ -72,20 +78,13 @@ package final class CrashImage {
         let tail = result.writer.pointee.log.tail % result.superblock.logBytes
         return Verdict(
             commit: commit, failure: failure.map { "commit \(commit): \($0)" },
-            error: failure == nil ? nil : audit.error, tailLine: Int(log + tail),
-            ringLine: Int(log))
+            error: failure == nil ? nil : audit.error, rot: failure == nil ? nil : audit.rot,
+            superblock: Self.slot(result.superblock), tailLine: Int(log + tail), ringLine: Int(log))
     }
 
-    private func findRecords(_ map: ChunkMap, chunks: Int) {
-        recordRanges = (0..<chunks).compactMap { index in
-            let chunk = unsafe map[index].pointee
-            let (start, end) = (index << Int(Space.chunkShift), (index + 1) << Int(Space.chunkShift))
-            if chunk.kind == Chunk.run || chunk.kind == Chunk.runBody { return start..<end }
-            guard let sizeClass = Chunk.sizeClass(chunk.kind), sizeClass != SizeClass.node else { return nil }
-            let geometry = ChunkGeometry(
-                sizeClass: sizeClass, reservedBytes: Int(chunk.reservedBytes))
-            return (start + geometry.slotsStart)..<end
-        }
+    private static func slot(_ superblock: cpm_superblock) -> Range<Int> {
+        let start = Int(Superblock.offset(generation: superblock.generation))
+        return start..<(start + Superblock.slotBytes)
     }
 
     /// As ``check(allowed:)``, of a store that runs.

@@ -11,24 +11,28 @@ struct OverwrittenWords {
     mutating func removeAll() { words.removeAll(keepingCapacity: true) }
 
     /// By line: what its newest write has replaced.
-    var lines: [(line: Int, words: [(place: Int, old: UInt64)])] {
+    var lines: [Int: [(place: Int, old: UInt64)]] {
         var newest: [Int: (drain: Int, words: [(place: Int, old: UInt64)])] = [:]
         for (offset, old, drain) in words {
             let line = offset & ~63
             if newest[line]?.drain != drain { newest[line] = (drain, []) }
+            // Stored twice before the drain: what was there before both.
+            if newest[line]?.words.contains(where: { $0.place == offset }) == true { continue }
             newest[line]?.words.append((offset, old))
         }
-        return newest.keys.sorted().map { ($0, newest[$0]?.words ?? []) }
+        return newest.mapValues(\.words)
     }
 }
 
 extension SimulatedMemory {
     /// Of the parent: its newest writes, line by line, and what was there before.
-    package var overwrittenLines: [(line: Int, words: [(place: Int, old: UInt64)])] {
-        parent?.lostWrites.lines ?? []
-    }
+    package var overwrittenLines: [Int: [(place: Int, old: UInt64)]] { parent?.lostWrites.lines ?? [:] }
 
-    var isRecording: Bool { recording != nil }
+    /// True where nothing has arrived since the line was drained.
+    package func isAsDurable(line: Int) -> Bool {
+        guard let parent else { return false }
+        return stride(from: line, to: line + 64, by: 8).allSatisfy { word($0) == parent.durableWord($0) }
+    }
 
     /// From now on the lines are kept that are read.
     package func beginRecording() {
@@ -41,5 +45,13 @@ extension SimulatedMemory {
         unsafe reads.pointee.isOpen = false
         defer { recording = nil }
         return Set(recording ?? []).sorted()
+    }
+
+    /// The page at an offset cannot be read any more: whoever does gets zeros, and the mapping is broken from then on,
+    /// as the handler of SIGBUS makes it.
+    package func poison(page: Int) {
+        for place in stride(from: page, to: page + 4096, by: 8) { setEverywhere(place, 0) }
+        poisoned = page..<(page + 4096)
+        unsafe reads.pointee.isOpen = true
     }
 }

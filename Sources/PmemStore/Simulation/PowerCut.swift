@@ -354,6 +354,7 @@ extension SimulatedMemory {
     private func openLines(_ offset: Int, _ byteCount: Int) {
         for line in (offset >> 6)...((offset + byteCount - 1) >> 6) {
             recording?.append(line << 6)
+            if poisoned.contains(line << 6) { isBroken = true }
             if cut.isOpen(line), let parent { cut.decide(line, in: self, parent) }
         }
     }

@@ -42,7 +42,14 @@
         memory.flush(offset, byteCount, role: role, site: site)
     }
 
-    package func drain(site: UInt32) throws(StoreError) { memory.drain(role: role, site: site) }
+    package func drain(site: UInt32) throws(StoreError) {
+        memory.drain(role: role, site: site)
+        try requireWhole()
+    }
+
+    package func requireWhole() throws(StoreError) {
+        if memory.isBroken { throw .commit(.poisoned(reason: "page \(memory.poisoned.lowerBound) is gone")) }
+    }
 
     package func note(_ event: MediumEvent) { memory.note(event) }
 }

@@ -47,6 +47,9 @@ internal import Glibc
     package var keepsOverwritten = false
     var lostWrites = OverwrittenWords()
     var recording: [Int]?
+    /// What cannot be read, and whether somebody has tried.
+    var poisoned = 0..<0
+    package internal(set) var isBroken = false
 
     private var children: [SimulatedMemory] = []
     unowned var parent: SimulatedMemory?
@@ -401,6 +404,8 @@ internal import Glibc
     package func reset() {
         guard let parent else { return }
         eventCount = 0
+        (poisoned, isBroken) = (0..<0, false)
+        lostWrites.removeAll()
         for unit in units { unsafe wordMarks[unit.offset >> 3] = 0 }
         units.removeAll(keepingCapacity: true)
         groups.removeAll(keepingCapacity: true)

@@ -13,7 +13,11 @@ internal import CPmem
     private var position = 0
     /// What reading has thrown in the last audit.
     private(set) var error: StoreError?
+    /// Where the last audit has failed without that: the first record that a verified read refuses.
+    private(set) var rot: StoreError?
     private var lookups: UInt64 = 0
+    /// Every pair is looked up, before any is met in order. A typed error does not end that.
+    package var looksUpAll = false
 
     package init(byteCount: Int) {
         lineCount = byteCount >> 6
@@ -34,18 +38,51 @@ internal import CPmem
         _ expected: ExpectedState
     ) -> String? {
         number &+= 1
-        error = nil
+        (error, rot) = (nil, nil)
         reachedCount = 0
         position = 0
         do throws(StoreError) {
-            if let failure = try visitCatalog(NodeReference(raw: root), space, writer, expected, &position) {
-                return failure
-            }
-            if position != expected.tables.count { return "tables are missing" }
-            return try spaceFailure(space, writer)
+            let failure = try contentFailure(NodeReference(raw: root), space, writer, expected)
+            if failure != nil { rot = firstRefusal(NodeReference(raw: root), space) }
+            return failure
         } catch {
             self.error = error
             return "reading failed: \(error)"
+        }
+    }
+
+    private func contentFailure(
+        _ root: NodeReference, _ space: NodeSpace<SimulatedMedium>, _ writer: WriterPlace<SimulatedMedium>,
+        _ expected: ExpectedState
+    ) throws(StoreError) -> String? {
+        if let failure = try visitCatalog(root, space, writer, expected, &position) { return failure }
+        if position != expected.tables.count { return "tables are missing" }
+        return try spaceFailure(space, writer)
+    }
+
+    /// Reads every record, whatever the order.
+    private func firstRefusal(_ root: NodeReference, _ space: NodeSpace<SimulatedMedium>) -> StoreError? {
+        do throws(StoreError) {
+            try readAll(root, space)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private func readAll(
+        _ reference: NodeReference, _ space: NodeSpace<SimulatedMedium>
+    ) throws(StoreError) {
+        if reference.isNone { return }
+        let node = try space.node(reference)
+        for index in 0..<node.count {
+            if !node.isLeaf {
+                try unsafe readAll(NodeReference(raw: node.children[index]), space)
+            } else if node.isCatalog {
+                try unsafe readAll(NodeReference(raw: node.records[index]), space)
+            } else {
+                _ = try unsafe space.value(node.records[index])
+            }
         }
     }
 
@@ -81,6 +118,8 @@ internal import CPmem
         _ writer: WriterPlace<SimulatedMedium>, _ expected: ExpectedState
     ) throws(StoreError) -> String? {
         let pairs = try space.node(root).pairs(at: .max)
+        let view = TableView(space: space, tree: TreeState(root: root, pairs: pairs))
+        if looksUpAll, let failure = lookUpAll(table, view, expected) { return failure }
         if Int(pairs) != table.count { return "table \(table.number) has \(pairs) pairs, not \(table.count)" }
         var next = table.first
         let end = table.first + table.count
@@ -91,9 +130,30 @@ internal import CPmem
         // A descent as a reader makes it, to a pair that differs from audit to audit.
         lookups &+= 1
         let sought = table.first + Int(lookups % UInt64(table.count))
-        let found = try unsafe space.lookup(expected.key(sought), root: root)
-        if found != 0, unsafe try expected.isValue(sought, space.value(found)) { return nil }
-        return "table \(table.number): pair \(sought - table.first) cannot be found"
+        return try isFound(sought, view, expected)
+            ? nil : "table \(table.number): pair \(sought - table.first) cannot be found"
+    }
+
+    private func isFound(
+        _ index: Int, _ view: TableView<SimulatedMedium>, _ expected: ExpectedState
+    ) throws(StoreError) -> Bool {
+        guard let value = try unsafe view.find(expected.key(index)) else { return false }
+        return unsafe expected.isValue(index, value)
+    }
+
+    private func lookUpAll(
+        _ table: ExpectedState.TableRange, _ view: TableView<SimulatedMedium>, _ expected: ExpectedState
+    ) -> String? {
+        for index in table.first..<(table.first + table.count) {
+            do throws(StoreError) {
+                if try !isFound(index, view, expected) {
+                    return "table \(table.number): pair \(index - table.first) cannot be found"
+                }
+            } catch {
+                continue
+            }
+        }
+        return nil
     }
 
     private func visit(

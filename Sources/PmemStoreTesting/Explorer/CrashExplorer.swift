@@ -11,31 +11,28 @@ package final class CrashExplorer {
     package internal(set) var tally = CrashTally()
     package private(set) var failures: [CrashFailure] = []
     /// The states that a crash now may leave.
-    package private(set) var allowed: [(state: ExpectedState, model: CrashModel)] = []
+    package internal(set) var allowed: [(state: ExpectedState, model: CrashModel)] = []
     /// Names the run in replay tokens and failures.
     package var context: String
-    private var acknowledged: UInt64 = 0
-    private let image: CrashImage
-    private let recoverer: CrashImage
-    private let inner: CrashExplorer?
-    private let trials: FaultTrials?
-    /// What damage may bring back: states before the acknowledged one, and what the newest commit has stored.
-    private var history: [UInt64: CrashModel] = [:]
-    private var newest: [Range<Int>] = []
-    private var stored: [Range<Int>] = []
+    var acknowledged: UInt64 = 0
+    let image: CrashImage
+    let recoverer: CrashImage
+    let inner: CrashExplorer?
+    let trials: FaultTrials?
+    var history = CommitHistory()
     private let depth: Int
-    private var random: SeededGenerator
-    private var seen: Set<Int> = []
-    private var distinct = 0
-    /// Only this future of this event is run: a replay.
-    package var target: (event: Int, decisions: [Int32])?
+    var random: SeededGenerator
+    var seen: Set<Int> = []
+    var distinct = 0
+    /// Only the first of these steps is run, and then the others within it: a replay.
+    package var target: [CrashStep]?
     /// What the failing future found on the medium and what it lacked, by site.
-    package private(set) var explanation: [String] = []
+    package internal(set) var explanation: [String] = []
     /// The crash points that had more futures than the plan allows.
-    private var givenUp: [String] = []
+    var givenUp: [String] = []
     private var observer: ((SimulatedEvent) -> Void)?
     /// Futures of this run so far.
-    private var futureNumber = 0
+    var futureNumber = 0
     /// Set while steps only lead to where crashes are wanted.
     package var isQuiet = false
 
@@ -52,7 +49,7 @@ package final class CrashExplorer {
         random = SeededGenerator(seed: seed)
         image = CrashImage(memory.makeChild(isTracking: false), layout: layout)
         recoverer = CrashImage(memory, layout: layout)
-        trials = plan.faults > 0 ? FaultTrials(memory, layout: layout, seed: seed) : nil
+        trials = plan.faults > 0 ? FaultTrials(memory, layout: layout, plan: plan, seed: seed) : nil
         memory.keepsOverwritten = plan.faults > 0
         inner =
             depth > 1
@@ -99,7 +96,9 @@ package final class CrashExplorer {
     package var strikes: Int { memory.strikes + (inner?.strikes ?? 0) }
 
     /// A new run begins with what the memory holds.
-    package func restart(seed: UInt64, context: String) {
+    ///
+    /// - Parameter history: The commits that have led there.
+    package func restart(seed: UInt64, context: String, history: CommitHistory = CommitHistory()) {
         random = SeededGenerator(seed: seed)
         self.context = context
         inner?.context = context
@@ -108,8 +107,7 @@ package final class CrashExplorer {
         distinct = 0
         futureNumber = 0
         trials?.restart(seed: seed)
-        history = [:]
-        stored = []
+        self.history = history
         memory.clearFindings()
         inner?.restart(seed: seed ^ 0xdead, context: context)
     }
@@ -119,11 +117,7 @@ package final class CrashExplorer {
     /// The store holds this and nothing is under way.
     package func settle(_ commit: UInt64, _ model: CrashModel) {
         allowed = [(model.expected(at: commit), model)]
-        if commit != acknowledged || history.isEmpty {
-            newest = stored
-            stored = []
-        }
-        if trials != nil { history[commit] = model }
+        if trials != nil { history.settle(commit, model) }
         acknowledged = commit
         seen.removeAll(keepingCapacity: true)
     }
@@ -135,7 +129,7 @@ package final class CrashExplorer {
 
     package var model: CrashModel { model(of: acknowledged) ?? CrashModel() }
 
-    private func model(of commit: UInt64) -> CrashModel? {
+    func model(of commit: UInt64) -> CrashModel? {
         allowed.first { $0.state.commit == commit }?.model
     }
 
@@ -144,6 +138,7 @@ package final class CrashExplorer {
         switch step {
         case .commit(let operations): try commit(operations, on: store)
         case .abort(let operations):
+            defer { history.forgetStores() }
             do {
                 try store.abort(operations)
             } catch StoreError.commit(.full) {
@@ -170,6 +165,7 @@ package final class CrashExplorer {
         } catch StoreError.commit(.full) {
             tally.refused += 1
             settle(number, before)
+            history.forgetStores()
         }
         if !isQuiet, let state = allowed.first?.state, let difference = image.check(store, state) {
             fail(.live, "while running: \(difference)")
@@ -190,42 +186,59 @@ package final class CrashExplorer {
         }
     }
 
-    private func takeFindings() {
+    func takeFindings() {
         for finding in memory.findings { fail(.door, finding) }
         memory.clearFindings()
     }
 
-    private func fail(_ rung: CrashFailure.Rung, _ text: String, token: String = "") {
-        failures.append(CrashFailure(rung: rung, text: "\(context): \(text)", token: token))
+    /// - Parameter path: Steps that lead to what failed, within this explorer's run.
+    func fail(_ rung: CrashFailure.Rung, _ text: String, path: [CrashStep] = []) {
+        failures.append(CrashFailure(rung: rung, text: "\(context): \(text)", token: token(path)))
+    }
+
+    /// Of an inner explorer the path alone, which the outer one goes on from.
+    func token(_ path: [CrashStep], then rest: String = "") -> String {
+        let parts = path.map(\.description) + (rest.isEmpty ? [] : [rest])
+        if parts.isEmpty { return "" }
+        return (depth > 1 ? parts : ["pms1", context] + parts).joined(separator: ":")
     }
 
     /// For a run's own checks.
     package func report(_ rung: CrashFailure.Rung, _ text: String) { fail(rung, text) }
 
+    /// What another explorer has found, as findings of this one.
+    func adopt(_ found: [CrashFailure]) { failures += found }
+
+    func takeFailures() -> [CrashFailure] {
+        defer { failures = [] }
+        return failures
+    }
+
     // MARK: Crash points
 
-    private var isExploring: Bool { !isQuiet && !allowed.isEmpty && failures.count < plan.failureLimit }
+    var isExploring: Bool { !isQuiet && !allowed.isEmpty && failures.count < plan.failureLimit }
 
     private func explore(_ event: SimulatedEvent) {
         observer?(event)
-        if trials != nil, event.role == .writer, event.kind == .copyIn || event.kind == .construct {
-            stored.append(event.offset..<(event.offset + event.byteCount))
-        }
+        if trials != nil { history.note(event, layout) }
         guard isExploring else { return }
-        if let target, target.event != event.number { return }
+        if let step = target?.first {
+            guard step.event == event.number else { return }
+            if step.turn == .kill { return kill(event.number, "before \(event)") }
+        }
         tally.events += 1
         explorePoint(event.number) { "before \(event)" }
         let isKilled =
             plan.killsAtDrains && event.kind == .drain || plan.kills > 0 && random.oneIn(plan.kills)
-        if isKilled, !memory.units.isEmpty { kill("before \(event)") }
+        if isKilled, !memory.units.isEmpty { kill(event.number, "before \(event)") }
     }
 
-    private func explorePoint(_ number: Int, _ place: () -> String) {
+    func explorePoint(_ number: Int, _ place: () -> String) {
         guard isExploring else { return }
-        if let target, target.event != number { return }
+        if let step = target?.first, step.event != number || step.turn == .kill { return }
         tally.points += 1
         image.memory.beginPowerCut()
-        if let target { image.memory.decisions = target.decisions }
+        if let step = target?.first { image.memory.decisions = step.decisions }
         let states = allowed.map(\.state)
         var futures = 0
         repeat {
@@ -236,10 +249,10 @@ package final class CrashExplorer {
             futureNumber += 1
             if let failure = verdict.failure {
                 let rung = depth > 1 ? CrashFailure.Rung.nested : .cut
-                fail(rung, "power cut \(place()): \(failure)", token: token(number))
+                fail(rung, "power cut \(place()): \(failure)", path: [step(number)])
                 explanation = image.memory.futureDescription
             } else {
-                goOn(verdict, place)
+                goOn(verdict, number, place)
             }
             if futures >= plan.futureLimit {
                 tally.capped += 1
@@ -250,144 +263,13 @@ package final class CrashExplorer {
         tally.mostFutures = max(tally.mostFutures, futures)
     }
 
-    private func token(_ number: Int) -> String {
-        let decisions = image.memory.decisions.map(String.init).joined(separator: ".")
-        return depth > 1 ? "" : "pms1:\(context):\(number):\(decisions)"
-    }
-
-    /// What else happens to a future that recovered well.
-    private func goOn(_ verdict: CrashImage.Verdict, _ place: () -> String) {
-        guard let commit = verdict.commit, let model = model(of: commit) else { return }
-        if plan.faults > 0, futureNumber % plan.faults == 0 { damage(place) }
-        if plan.nesting > 0, let inner { nest(commit, model, verdict, inner, place) }
-        if plan.lives > 0, futureNumber % plan.lives == 0, let inner {
-            tally.lives += 1
-            image.memory.materialize(into: inner.memory, restArrives: random.oneIn(2))
-            inner.live(allowed.map { ($0.state.commit, $0.model) }, "\(context), power cut \(place()), then")
-            take(inner)
-        }
-        if plan.use > 0, futureNumber % plan.use == 0 {
-            tally.used += 1
-            image.memory.settleFuture()
-            if let failure = FutureUse(image).failure(from: commit, model) {
-                fail(.use, "power cut \(place()), then use: \(failure)", token: token(memory.eventCount))
-            }
-        }
-    }
-
-    /// Damages a future and recovers it once more.
-    private func damage(_ place: () -> String) {
-        guard let trials, acknowledged > 0, let previous = history[acknowledged - 1] else { return }
-        let promise = FaultTrials.Promise(
-            states: allowed.map(\.state), previous: previous.expected(at: acknowledged - 1), newest: newest
-        ) { [history] commit in history[commit]?.expected(at: commit) }
-        guard let (fault, result) = trials.trial(image.memory, at: tally.points, promise) else { return }
-        tally.faults += 1
-        switch result {
-        case .right: break
-        case .reported: tally.reported += 1
-        case .tailLost: tally.tailsLost += 1
-        case .unverified: tally.unverified += 1
-        case .wrong(let text): fail(.fault, "power cut \(place()), \(fault): \(text)")
-        }
-    }
-
-    /// Crashes within the recovery of a future, if recovery meets lines that it has not met at this point before.
-    private func nest(
-        _ commit: UInt64, _ model: CrashModel, _ verdict: CrashImage.Verdict, _ inner: CrashExplorer,
-        _ place: () -> String
-    ) {
-        image.memory.materialize(into: inner.memory, restArrives: futureNumber & 1 == 0)
-        var hasher = Hasher()
-        hasher.combine(commit)
-        hasher.combine(memory.counts.drains)
-        for line in [verdict.tailLine, verdict.ringLine] {
-            for word in 0..<8 { hasher.combine(inner.memory.word(line + 8 * word)) }
-        }
-        // How much of a superblock has arrived, where recovery may have to make a torn one unusable.
-        for generation in [UInt64(0), 1] {
-            let start = Int(Superblock.offset(generation: generation))
-            let places = stride(from: start, to: start + 64, by: 8)
-            hasher.combine(places.count { inner.memory.word($0) != memory.durableWord($0) })
-        }
-        guard seen.insert(hasher.finalize()).inserted else { return }
-        distinct += 1
-        guard distinct % plan.nesting == 0 else { return }
-        inner.crashRecovery(allowed, "\(context), power cut \(place()), then")
-        take(inner)
-    }
-
-    /// - Parameter states: until a recovery has ended, nobody knows what it has found, and the next may find another
-    ///   of them: a zero that recovery writes can be the one word that a torn entry lacks.
-    private func crashRecovery(_ states: [(state: ExpectedState, model: CrashModel)], _ context: String) {
-        self.context = context
-        seen.removeAll(keepingCapacity: true)
-        allowed = states
-        let verdict = recoverer.check(allowed: states.map(\.state))
-        if let failure = verdict.failure { fail(.nested, failure) }
-        if let commit = verdict.commit, let model = model(of: commit) {
-            settle(commit, model)
-            explorePoint(memory.eventCount) { "after recovery" }
-        }
-        takeFindings()
-        allowed = []
-    }
-
-    /// The process is killed: what it stored can be read, and is not durable. Then the power is cut.
-    private func kill(_ place: String) {
-        guard let inner else { return }
-        tally.kills += 1
-        inner.memory.loadProcessKill()
-        inner.live(allowed.map { ($0.state.commit, $0.model) }, "\(context), process killed \(place), then")
-        take(inner)
+    /// The future that is run now.
+    func step(_ number: Int, _ turn: CrashStep.Turn? = nil) -> CrashStep {
+        CrashStep(event: number, decisions: turn == .kill ? [] : image.memory.decisions, turn: turn)
     }
 
     package func takeGivenUp() -> [String] {
         defer { givenUp = [] }
         return givenUp
-    }
-
-    private func take(_ inner: CrashExplorer) {
-        tally.nested += inner.tally.states + inner.tally.nested
-        tally.deep += inner.tally.nested
-        tally.used += inner.tally.used
-        tally.capped += inner.tally.capped
-        inner.tally = CrashTally()
-        givenUp += inner.takeGivenUp()
-        failures += inner.failures
-        inner.failures = []
-    }
-
-    /// Recovers what the memory holds, commits, and saves, crashing all the while.
-    ///
-    /// - Parameter states: as in ``crashRecovery(_:_:)``.
-    private func live(_ states: [(commit: UInt64, model: CrashModel)], _ context: String) {
-        self.context = context
-        seen.removeAll(keepingCapacity: true)
-        allowed = states.map { ($0.model.expected(at: $0.commit), $0.model) }
-        acknowledged = states.map(\.commit).min() ?? 0
-        do {
-            let store = try SimulatedStore(memory, layout: layout)
-            if let model = model(of: store.commit) {
-                settle(store.commit, model)
-                explorePoint(memory.eventCount) { "after recovery" }
-                for step in Self.life(model) where isExploring { try run(step, on: store) }
-            } else {
-                fail(.nested, "recovered commit \(store.commit)")
-            }
-        } catch {
-            fail(.nested, "recovery or use failed: \(error)")
-        }
-        takeFindings()
-        allowed = []
-    }
-
-    private static func life(_ model: CrashModel) -> [ModelStep] {
-        let key = Array("nested".utf8)
-        let first = model.pairs(1).first?.key ?? key
-        return [
-            .commit([.put(key, key: first, table: 1)]), .checkpoint,
-            .commit([.delete(first, table: 1), .put([], key: key, table: 2)]), .checkpoint,
-        ]
     }
 }

@@ -13,7 +13,9 @@ package struct CrashPlan: Sendable {
     /// The process is killed before every drain as well.
     package var killsAtDrains = false
     /// Of so many futures one is damaged, and recovered once more. 0: none.
-    package var faults = 0
+    package var faults = 200
+    /// Records of damaged futures are verified when they are read. Not so: a flipped bit in a value is a wrong answer.
+    package var verifiesRecords = true
     /// A crash point with more futures is given up, and counted.
     package var futureLimit = 100_000
     /// Exploring ends with so many failures.
@@ -27,6 +29,7 @@ package struct CrashPlan: Sendable {
         plan.nesting = 0
         plan.lives = 0
         plan.kills = 0
+        plan.faults = 0
         return plan
     }
 }
@@ -44,12 +47,8 @@ package struct CrashTally: Sendable, CustomStringConvertible {
     package var used = 0
     package var lives = 0
     package var kills = 0
-    /// Futures that were damaged, and of these the ones that were refused or lost a torn tail.
-    package var faults = 0
-    package var reported = 0
-    package var tailsLost = 0
-    /// Of these, a damaged key that misled a search.
-    package var unverified = 0
+    /// Futures that were damaged, and what came of it.
+    package internal(set) var faults: [MediaFault.Kind: FaultTally] = [:]
     /// Crash points given up.
     package var capped = 0
     package var mostFutures = 0
@@ -60,6 +59,8 @@ package struct CrashTally: Sendable, CustomStringConvertible {
 
     package var all: Int { states + nested }
 
+    package var damaged: FaultTally { faults.values.reduce(FaultTally(), +) }
+
     package static func += (left: inout CrashTally, right: CrashTally) {
         left.events += right.events
         left.points += right.points
@@ -69,10 +70,7 @@ package struct CrashTally: Sendable, CustomStringConvertible {
         left.used += right.used
         left.lives += right.lives
         left.kills += right.kills
-        left.faults += right.faults
-        left.reported += right.reported
-        left.tailsLost += right.tailsLost
-        left.unverified += right.unverified
+        left.faults.merge(right.faults, uniquingKeysWith: +)
         left.capped += right.capped
         left.mostFutures = max(left.mostFutures, right.mostFutures)
         left.refused += right.refused
@@ -81,8 +79,46 @@ package struct CrashTally: Sendable, CustomStringConvertible {
     package var description: String {
         "\(all) states: \(states) at \(points) crash points (at most \(mostFutures) each, \(capped) given up), "
             + "\(nested) nested (\(deep) of depth 3); \(used) used, \(lives) lives, "
-            + "\(kills) kills; \(faults) damaged, \(reported) reported, \(tailsLost) tails lost, "
-            + "\(unverified) damaged keys"
+            + "\(kills) kills; \(damaged)"
+    }
+}
+
+/// What has become of futures that were damaged.
+package struct FaultTally: Sendable, CustomStringConvertible {
+    package private(set) var right = 0
+    package private(set) var reported = 0
+    package private(set) var tailsLost = 0
+    package private(set) var superblocksLost = 0
+    package private(set) var keysRotten = 0
+    package private(set) var wrong = 0
+
+    package var all: Int { right + reported + tailsLost + superblocksLost + keysRotten + wrong }
+
+    mutating func count(_ result: FaultTrials.Result) {
+        switch result {
+        case .right: right += 1
+        case .reported: reported += 1
+        case .tailLost: tailsLost += 1
+        case .superblockLost: superblocksLost += 1
+        case .keyRotten: keysRotten += 1
+        case .wrong: wrong += 1
+        }
+    }
+
+    package static func + (left: Self, right: Self) -> Self {
+        var sum = left
+        sum.right += right.right
+        sum.reported += right.reported
+        sum.tailsLost += right.tailsLost
+        sum.superblocksLost += right.superblocksLost
+        sum.keysRotten += right.keysRotten
+        sum.wrong += right.wrong
+        return sum
+    }
+
+    package var description: String {
+        "\(all) damaged: \(right) right, \(reported) reported, \(tailsLost) at the commit before by a torn tail, "
+            + "\(superblocksLost) by a lost superblock, \(keysRotten) with a rotten key, \(wrong) wrong"
     }
 }
 

@@ -6,6 +6,7 @@ package final class CrashRun {
     private let origin: SimulatedMemory
     private let originModel: CrashModel
     private let originCommit: UInt64
+    private let originHistory: CommitHistory
     package let memory: SimulatedMemory
     package let layout: SimulatedLayout
     package let explorer: CrashExplorer
@@ -19,12 +20,14 @@ package final class CrashRun {
         layout = SimulatedLayout(chunks: chunks)
         origin = SimulatedMemory(byteCount: layout.byteCount, model: model)
         layout.format(origin)
-        (originModel, originCommit) = try Self.prepare(origin, layout, start, leavingInRing: left)
+        (originModel, originCommit, originHistory) = try Self.prepare(
+            origin, layout, start, leavingInRing: left)
         memory = origin.makeChild(isTracking: true)
         memory.reset()
         explorer = CrashExplorer(
             memory, layout: layout, plan: plan, seed: seed, context: context, depth: depth)
         explorer.isQuiet = true
+        explorer.restart(seed: seed, context: context, history: originHistory)
         explorer.settle(originCommit, originModel)
         store = try SimulatedStore(memory, layout: layout)
         explorer.isQuiet = false
@@ -32,14 +35,18 @@ package final class CrashRun {
 
     private static func prepare(
         _ memory: SimulatedMemory, _ layout: SimulatedLayout, _ start: [ModelStep], leavingInRing left: Int?
-    ) throws -> (CrashModel, UInt64) {
+    ) throws -> (CrashModel, UInt64, CommitHistory) {
         var model = CrashModel()
+        var history = CommitHistory()
+        memory.onEvent = { history.note($0, layout) }
+        defer { memory.onEvent = nil }
         var store = try SimulatedStore(memory, layout: layout)
         for step in start {
             switch step {
             case .commit(let operations):
                 try store.commit(operations)
                 for operation in operations { operation.apply(to: &model) }
+                history.settle(store.commit, model)
             case .abort(let operations): try store.abort(operations)
             case .checkpoint: try store.checkpoint()
             case .reopen:
@@ -48,13 +55,15 @@ package final class CrashRun {
             case .kill: store = try SimulatedStore(memory, layout: layout)
             }
         }
-        if let left { try fillRing(store, &model, leaving: left) }
-        return (model, store.commit)
+        if let left { try fillRing(store, &model, leaving: left) { history.settle($0, $1) } }
+        return (model, store.commit, history)
     }
 
     /// Commits until `left` bytes or less are left up to the ring's end, and saves.
-    private static func fillRing(_ store: SimulatedStore, _ model: inout CrashModel, leaving left: Int) throws
-    {
+    private static func fillRing(
+        _ store: SimulatedStore, _ model: inout CrashModel, leaving left: Int,
+        _ settle: (UInt64, CrashModel) -> Void
+    ) throws {
         var fill: UInt8 = 0
         while true {
             let (tail, _, capacity) = store.log
@@ -67,6 +76,7 @@ package final class CrashRun {
             }
             try store.commit(operations)
             for operation in operations { operation.apply(to: &model) }
+            settle(store.commit, model)
             try store.checkpoint()
         }
     }
@@ -74,7 +84,7 @@ package final class CrashRun {
     /// Back to the start state.
     package func restart(seed: UInt64, context: String) throws {
         memory.reset()
-        explorer.restart(seed: seed, context: context)
+        explorer.restart(seed: seed, context: context, history: originHistory)
         explorer.settle(originCommit, originModel)
         try quietly { try recover() }
     }

@@ -73,24 +73,3 @@ package enum CrashWorkload: Sendable, Equatable {
         }
     }
 }
-
-/// What repeats one future of one crash point: workload, event, decisions.
-package struct ReplayToken: Sendable, CustomStringConvertible {
-    package let workload: CrashWorkload
-    package let event: Int
-    package let decisions: [Int32]
-
-    package init?(_ text: String) {
-        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        guard parts.count == 4, parts[0] == "pms1", let workload = CrashWorkload(name: String(parts[1])),
-            let event = Int(parts[2])
-        else { return nil }
-        self.workload = workload
-        self.event = event
-        decisions = parts[3].split(separator: ".").compactMap { Int32($0) }
-    }
-
-    package var description: String {
-        "pms1:\(workload.name):\(event):\(decisions.map(String.init).joined(separator: "."))"
-    }
-}

@@ -63,6 +63,7 @@ package struct MutationScenario: Sendable {
         plan.kills = kills
         plan.killsAtDrains = true
         plan.nesting = nesting
+        plan.faults = 0
         return try CrashRun(
             start: start, plan: plan, chunks: chunks, context: name, leavingInRing: leavingInRing)
     }

@@ -79,7 +79,7 @@ struct RecoveryRegressionTests {
         // Each word of the superblock's first line missing, alone.
         for choice in Int32(2)..<10 {
             try run.restart(seed: 1, context: "part \(choice)")
-            run.explorer.target = (lastDrain, [choice])
+            run.explorer.target = [CrashStep(event: lastDrain, decisions: [choice])]
             try run.run(.checkpoint)
             #expect(run.failures.isEmpty, "\(run.failures)")
         }
@@ -93,7 +93,7 @@ struct RecoveryRegressionTests {
         let run = try CrashRun(start: OperationShapes.start(1), plan: plan)
         try run.quietly { try run.run(.checkpoint) }
         try run.restart(seed: 1, context: "killed")
-        run.explorer.target = (run.memory.eventCount, [])
+        run.explorer.target = [CrashStep(event: run.memory.eventCount, decisions: [])]
         let observer = run.memory.onEvent
         var drains = 0
         run.memory.onEvent = { event in
@@ -102,12 +102,46 @@ struct RecoveryRegressionTests {
             if drains == 2, event.kind == .drain {
                 run.explorer.target = nil
                 observer?(event)
-                run.explorer.target = (-1, [])
+                run.explorer.target = [CrashStep(event: -1, decisions: [])]
             }
         }
         try run.run(.checkpoint)
         #expect(run.failures.isEmpty, "\(run.failures)")
         #expect(run.explorer.tally.kills == 1)
+    }
+
+    @Test("A range delete does not take a rotten key at its word, neither at work nor in replay")
+    func rottenBound() throws {
+        // Equal heads: only the records tell these keys apart. The first one turns into the second.
+        let keys = ["the same 1", "the same 2", "the same 3", "z"].map { Array($0.utf8) }
+        let range = ModelOperation.deleteRange(low: keys[1], high: keys[2], table: 1)
+        let run = try CrashRun(
+            start: [.commit(keys.map { .put([1], key: $0, table: 1) }), .checkpoint], context: "rotten")
+        func rot() throws {
+            let root = try run.store.view(1).tree.reference
+            let space = run.store.engine.space
+            let first = try unsafe keys[0].withUnsafeBytes { try unsafe space.lookup($0, root: root) }
+            let place = Int(RecordReference(raw: first).offset) + 16
+            run.memory.setEverywhere(place, run.memory.word(place) ^ 3 << 40)
+        }
+        func isRefused(_ body: () throws -> Void) {
+            do {
+                try body()
+                Issue.record("the rotten key was believed")
+            } catch StoreError.corrupted(let corruption) {
+                #expect(corruption.structure == .record)
+            } catch {
+                Issue.record(error)
+            }
+        }
+        run.explorer.isQuiet = true
+        try rot()
+        isRefused { try run.store.commit([range]) }
+        try run.restart(seed: 1, context: "rotten")
+        run.explorer.isQuiet = true
+        try run.run(.commit([range]))
+        try rot()
+        isRefused { try run.recover() }
     }
 
     private static var modelOfFirst: CrashModel {

@@ -1,0 +1,89 @@
+/// What repeats one state: a workload, and the way to the state.
+package struct ReplayToken: Sendable, CustomStringConvertible {
+    package let workload: CrashWorkload
+    package let path: [CrashStep]
+
+    package init(workload: CrashWorkload, path: [CrashStep]) {
+        self.workload = workload
+        self.path = path
+    }
+
+    package init?(_ text: String) {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count >= 4, parts[0] == "pms1", let workload = CrashWorkload(name: parts[1]),
+            let path = CrashStep.path(parts.dropFirst(2))
+        else { return nil }
+        self.init(workload: workload, path: path)
+    }
+
+    package var description: String {
+        "pms1:\(workload.name):\(path.map(\.description).joined(separator: ":"))"
+    }
+}
+
+/// A crash point, the future that is taken there, and what happens to it.
+package struct CrashStep: Sendable, Equatable, CustomStringConvertible {
+    /// What happens to a future, other than that it is recovered and compared.
+    package enum Turn: Sendable, Equatable, CustomStringConvertible {
+        /// Power is cut within its recovery. `restArrives`: also what recovery has not read has arrived.
+        case nest(restArrives: Bool)
+        /// It lives on: it commits and saves, and power is cut meanwhile.
+        case live(restArrives: Bool)
+        /// No future of a power cut: the process is killed, and power is cut later.
+        case kill
+        case use
+        case fault(MediaFault)
+
+        package var description: String {
+            switch self {
+            case .nest(let restArrives): restArrives ? "nest+rest" : "nest"
+            case .live(let restArrives): restArrives ? "live+rest" : "live"
+            case .kill: "kill"
+            case .use: "use"
+            case .fault(let fault): "\(fault)"
+            }
+        }
+
+        init?(_ text: String) {
+            switch text {
+            case "nest", "nest+rest": self = .nest(restArrives: text != "nest")
+            case "live", "live+rest": self = .live(restArrives: text != "live")
+            case "kill": self = .kill
+            case "use": self = .use
+            default:
+                guard let fault = MediaFault(text) else { return nil }
+                self = .fault(fault)
+            }
+        }
+    }
+
+    package let event: Int
+    package var decisions: [Int32]
+    package let turn: Turn?
+
+    package init(event: Int, decisions: [Int32], turn: Turn? = nil) {
+        self.event = event
+        self.decisions = decisions
+        self.turn = turn
+    }
+
+    package var description: String {
+        "\(event):\(decisions.map(String.init).joined(separator: "."))" + (turn.map { ":\($0)" } ?? "")
+    }
+
+    /// Steps as `description` writes them, joined by colons.
+    static func path(_ parts: some Collection<String>) -> [CrashStep]? {
+        var rest = Array(parts)
+        var path: [CrashStep] = []
+        while !rest.isEmpty {
+            guard rest.count >= 2, let event = Int(rest[0]) else { return nil }
+            let decisions = rest[1].split(separator: ".").map { Int32($0) }
+            guard decisions.allSatisfy({ $0 ?? -1 >= 0 }) else { return nil }
+            let turn = rest.count > 2 ? Turn(rest[2]) : nil
+            if rest.count > 2, turn == nil { return nil }
+            path.append(CrashStep(event: event, decisions: decisions.compactMap(\.self), turn: turn))
+            rest.removeFirst(min(rest.count, 3))
+        }
+        return path
+    }
+}
