@@ -44,8 +44,9 @@ public struct StoreOptions: Sendable, Equatable {
     public var recoveryTimeTargetNanoseconds: UInt64 = 100_000_000
 
     /// Computes the checksum of every record that is read, and of large values, so that a flipped bit in a value is an
-    /// error instead of a wrong answer, and one in a key an error instead of a missing pair. Costs a pass over the bytes. Default: false: 16 bits of the record's checksum
-    /// are compared with what the leaf says, which notices lost and misplaced records.
+    /// error instead of a wrong answer, and one in a key an error instead of a missing pair. Costs a pass over the
+    /// bytes. Default: false: 16 bits of the record's checksum are compared with what the leaf says, which notices lost
+    /// and misplaced records.
     public var verifiesRecordsOnRead = false
 
     /// The least that must keep others from changing the files' block map; a store that cannot have it is refused with
