@@ -140,8 +140,9 @@ public final class Store: Sendable {
     @discardableResult
     public func write<R>(_ body: (inout WriteTransaction) throws -> R) throws -> R {
         try requireTurn()
-        engine.gate.enter()
-        defer { engine.gate.leave() }
+        let gate = unsafe Unmanaged.passUnretained(engine.gate)
+        unsafe gate._withUnsafeGuaranteedRef { $0.enter() }
+        defer { unsafe gate._withUnsafeGuaranteedRef { $0.leave() } }
         return try runWrite(body)
     }
 

@@ -29,15 +29,18 @@ extension NodePointer {
         unsafe cpm_prefetch(address + 448)
     }
 
+    /// Fetches all lines, those first that every search in a leaf reads: of heads and references it reads few, but only
+    /// the search tells which.
+    @inline(__always)
+    func prefetchAll() {
+        unsafe cpm_prefetch(address)
+        unsafe cpm_prefetch(address + NodeLayout.leafPrefix)
+        for line in 1..<15 { unsafe cpm_prefetch(address + 64 * line) }
+    }
+
     /// The first 8 bytes of the heap; there are never fewer.
     @inline(__always)
     private var heapWord: UInt64 { unsafe UnsafeRawPointer(heap).loadUnaligned(as: UInt64.self) }
-
-    /// The lines behind the heads, for whoever is going to copy the node.
-    @inline(__always)
-    package func prefetchRest() {
-        for line in 8..<16 { unsafe cpm_prefetch(address + 64 * line) }
-    }
 
     /// Orders a key against the node's prefix: 0 when the key starts with it.
     @inline(__always)
@@ -170,9 +173,7 @@ extension NodeSpace {
         while kind & NodeLayout.levelMask != 0 {
             kind &-= 1
             node = try unsafe child(node.childIndex(key), of: node, kind: kind)
-            node.prefetchHeads()
-            // Of a leaf the prefix and one of the references will be read too, in lines that only the search tells.
-            if kind & NodeLayout.levelMask == 0 { node.prefetchRest() }
+            node.prefetchAll()
         }
         return node
     }
@@ -221,8 +222,7 @@ extension NodeSpace {
             let index = unsafe node.childIndex(key)
             path.push(node, index)
             node = try child(index, of: node, kind: kind)
-            node.prefetchHeads()
-            if kind & NodeLayout.levelMask == 0 { node.prefetchRest() }
+            node.prefetchAll()
         }
         return node
     }
