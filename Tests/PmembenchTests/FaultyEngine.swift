@@ -9,6 +9,9 @@ protocol EngineFault: Sendable {
 
 enum Fault: Sendable {
     case none, losesPuts, mixesValues, skipsInScans, skipsInSeeks, losesMoney, forgetsViews, missesInBatches
+    case garblesValues, hidesUpdates, hidesTransfers, keepsSomeDeleted, endsScansEarly, losesWhenClosed,
+        fencesAnyway
+    case copiesWhatComes, copiesTheOld, losesInCopies
 }
 
 /// A small engine in memory that is wrong in one way: a benchmark must notice.
@@ -22,6 +25,13 @@ final class FaultyEngine<Kind: EngineFault>: BenchmarkEngine {
     private struct State {
         var pairs: [[UInt8]: [UInt8]] = [:] { didSet { order = nil } }
         var puts = 0
+        var deletes = 0
+        /// What a copy that is too old holds.
+        var old: [[UInt8]: [UInt8]] = [:]
+        init(pairs: [[UInt8]: [UInt8]]) {
+            self.pairs = pairs
+        }
+
         private var order: [(key: [UInt8], value: [UInt8])]?
 
         /// Worked out once between two writes.
@@ -37,18 +47,57 @@ final class FaultyEngine<Kind: EngineFault>: BenchmarkEngine {
         }
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
+    private let directory: String
+    let mediumCounters: MediumCounters?
 
-    static func create(in directory: String, options: EngineOptions) -> FaultyEngine { FaultyEngine() }
-    static func open(in directory: String, options: EngineOptions) -> FaultyEngine { FaultyEngine() }
+    private init(_ directory: String, _ pairs: [[UInt8]: [UInt8]], _ options: EngineOptions) {
+        self.directory = directory
+        state = Mutex(State(pairs: pairs))
+        let fences: UInt64? = Kind.fault == .fencesAnyway ? 0 : nil
+        mediumCounters = fences.map { MediumCounters(fences: $0, flushedLines: 0, nonTemporalBytes: 0) }
+    }
 
-    func close() {}
+    static func create(in directory: String, options: EngineOptions) -> FaultyEngine {
+        FaultyEngine(directory, [:], options)
+    }
+
+    static func open(in directory: String, options: EngineOptions) -> FaultyEngine {
+        FaultyEngine(directory, FaultyMedium.pairs(in: directory), options)
+    }
+
+    func close() {
+        var pairs = state.withLock { $0.pairs }
+        if Kind.fault == .losesWhenClosed, let last = pairs.keys.first { pairs[last] = nil }
+        FaultyMedium.keep(pairs, in: directory)
+    }
+
+    func backup(to directory: String) {
+        var copy = state.withLock { $0.pairs }
+        switch Kind.fault {
+        case .copiesWhatComes:
+            let begun = state.withLock { $0.puts }
+            while state.withLock({ $0.puts }) < begun + 1000 {}
+            let later = state.withLock { $0.pairs }
+            for (key, value) in later where key[15] % 2 == 0 { copy[key] = value }
+        case .copiesTheOld: copy = state.withLock { $0.old }
+        case .losesInCopies: if let last = copy.keys.first { copy[last] = nil }
+        default: break
+        }
+        FaultyMedium.keep(copy, in: directory)
+    }
 
     func put(_ key: RawSpan, _ value: RawSpan) {
-        let (key, value) = (copy(key), copy(value))
-        state.withLock { state in
+        let key = copy(key)
+        var value = copy(value)
+        if Kind.fault == .garblesValues, !value.isEmpty { value[0] ^= 1 }
+        state.withLock { [key, value] state in
             state.puts += 1
+            if Kind.fault == .copiesTheOld, state.puts == RunParameters.small().keys + 50 {
+                state.old = state.pairs
+            }
             if Kind.fault == .losesPuts, state.puts % 100 == 0 { return }
+            if Kind.fault == .hidesUpdates, state.pairs[key] != nil, state.puts % 10 == 0 { return }
             state.pairs[key] = value
         }
     }
@@ -62,7 +111,11 @@ final class FaultyEngine<Kind: EngineFault>: BenchmarkEngine {
 
     func delete(_ key: RawSpan) -> Bool? {
         let key = copy(key)
-        return state.withLock { $0.pairs.removeValue(forKey: key) != nil }
+        return state.withLock { state in
+            state.deletes += 1
+            let isKept = Kind.fault == .keepsSomeDeleted && state.deletes % 100 == 0
+            return isKept ? state.pairs[key] != nil : state.pairs.removeValue(forKey: key) != nil
+        }
     }
 
     func readModifyWrite<Visitor: ValueVisitor>(
@@ -75,6 +128,7 @@ final class FaultyEngine<Kind: EngineFault>: BenchmarkEngine {
 
     func changePair<Change: PairChange>(_ first: RawSpan, _ second: RawSpan, _ change: inout Change) -> Bool {
         let areFound = change.see(first, second) { get($0, &$1) }
+        if Kind.fault == .hidesTransfers { return areFound }
         put(first, change.first)
         if Kind.fault != .losesMoney { put(second, change.second) }
         return areFound
@@ -115,8 +169,9 @@ final class FaultyEngine<Kind: EngineFault>: BenchmarkEngine {
         let number = key.prefix(8).reduce(0) { $0 << 8 | Int($1) }
         var pairs = sorted.dropFirst(number)
         if Kind.fault == .skipsInSeeks { pairs = pairs.dropFirst() }
-        for (key, value) in pairs.prefix(limit) { visitor.visit(key.bytes, value.bytes) }
-        return min(limit, pairs.count)
+        pairs = pairs.prefix(Kind.fault == .endsScansEarly ? max(limit / 2, 1) : limit)
+        for (key, value) in pairs { visitor.visit(key.bytes, value.bytes) }
+        return pairs.count
     }
 
     func snapshot() -> any EngineSnapshot {
@@ -140,4 +195,15 @@ final class FaultyEngine<Kind: EngineFault>: BenchmarkEngine {
     func usedBytes() -> UInt64 { 0 }
 
     private func copy(_ span: RawSpan) -> [UInt8] { unsafe span.withUnsafeBytes { unsafe Array($0) } }
+}
+
+/// What closed engines have left.
+private enum FaultyMedium {
+    private static let stores = Mutex<[String: [[UInt8]: [UInt8]]]>([:])
+
+    static func pairs(in directory: String) -> [[UInt8]: [UInt8]] { stores.withLock { $0[directory] ?? [:] } }
+
+    static func keep(_ pairs: [[UInt8]: [UInt8]], in directory: String) {
+        stores.withLock { $0[directory] = pairs }
+    }
 }

@@ -101,7 +101,7 @@ import Testing
             row("open_killed", .lmdb, keys: 1000, rate: 10),
         ]
         let report = BenchmarkReport(
-            environment: BenchmarkEnvironment(path: "/dev/shm", engines: [.pmemstore]), rows: rows, notes: [],
+            environment: BenchmarkEnvironment(path: "/dev/shm", engines: [.pmemstore]), rows: rows,
             isComplete: true)
         return try JSONDecoder().decode(SavedReport.self, from: Data(try report.text(.json).utf8))
     }

@@ -42,7 +42,7 @@ import Testing
         let lines = CSVReport.text(Self.report).split(separator: "\n", omittingEmptySubsequences: false)
         #expect(lines.count == 4)
         #expect(lines[1].contains("\"commas, \"\"quotes\"\"\""))
-        #expect(lines[0].split(separator: ",").count == 31)
+        #expect(lines[0].split(separator: ",").count == 34)
     }
 
     @Test func ycsbHasItsLines() {
@@ -75,7 +75,7 @@ import Testing
 
     private static let report = BenchmarkReport(
         environment: BenchmarkEnvironment(path: "/dev/shm", engines: [.pmemstore]), rows: rows,
-        notes: ["a note"],
+
         isComplete: false)
 
     private static let rows = [

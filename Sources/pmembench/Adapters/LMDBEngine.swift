@@ -212,6 +212,12 @@
             try unsafe LMDBSnapshot(reader: LMDBReader(environment, table))
         }
 
+        /// The library copies one snapshot of its pages; it leaves their way to the medium to its user.
+        func backup(to directory: String) throws {
+            try Self.check(unsafe mdb_env_copy(environment, directory), "mdb_env_copy")
+            try FileSync.sync(directory + "/data.mdb")
+        }
+
         func count() throws -> Int {
             let transaction = try unsafe Self.begin(environment, UInt32(MDB_RDONLY))
             defer { unsafe mdb_txn_abort(transaction) }

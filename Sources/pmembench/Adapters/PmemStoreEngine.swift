@@ -6,6 +6,7 @@ final class PmemStoreEngine: BenchmarkEngine {
     static let version = "0.1"
 
     private let store: Store
+    private let isVolatileMedium: Bool
 
     static func create(in directory: String, options: EngineOptions) throws -> PmemStoreEngine {
         try PmemStoreEngine(directory, options, .always)
@@ -16,6 +17,7 @@ final class PmemStoreEngine: BenchmarkEngine {
     }
 
     private init(_ directory: String, _ options: EngineOptions, _ creation: StoreOptions.Creation) throws {
+        isVolatileMedium = options.isVolatileMedium
         var storeOptions = StoreOptions()
         storeOptions.creation = creation
         storeOptions.acceptsVolatileMedium = options.isVolatileMedium
@@ -131,6 +133,12 @@ final class PmemStoreEngine: BenchmarkEngine {
     }
 
     func snapshot() throws -> any EngineSnapshot { PmemStoreSnapshot(store: try store.snapshot()) }
+
+    func backup(to directory: String) throws {
+        var options = StoreOptions()
+        options.acceptsVolatileMedium = isVolatileMedium
+        try store.backup(to: directory + "/store", options: options)
+    }
 
     func count() throws -> Int {
         try store.read { try $0.count() }

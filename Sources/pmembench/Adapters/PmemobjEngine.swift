@@ -30,7 +30,8 @@ extension PmemobjTree: PmemobjMap {
 /// The library leaves isolation to its user: with more than one thread a reader-writer lock stands around the map.
 @safe final class PmemobjEngine<Map: PmemobjMap>: BenchmarkEngine, @unchecked Sendable {
     static var abilities: EngineAbilities {
-        EngineAbilities(isOrdered: Map.isOrdered, hasSnapshots: false, canGrow: false)
+        EngineAbilities(
+            isOrdered: Map.isOrdered, hasSnapshots: false, hasOnlineBackup: false, canGrow: false)
     }
 
     /// Version of the interface that the library was built with; of its own it tells none.

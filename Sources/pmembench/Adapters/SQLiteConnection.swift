@@ -144,6 +144,26 @@
             }
         }
 
+        /// Copies the database, as it is at the first page, to a new file, and syncs that.
+        func backup(to path: String) throws {
+            var opened: OpaquePointer?
+            let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
+            let code = unsafe sqlite3_open_v2(path, &opened, flags, nil)
+            guard code == SQLITE_OK, let copy = unsafe opened else {
+                throw BenchmarkFailure(.failure, "SQLite: cannot open \(path): code \(code)")
+            }
+            defer { unsafe sqlite3_close(copy) }
+            guard let work = unsafe sqlite3_backup_init(copy, "main", connection, "main") else {
+                throw BenchmarkFailure(
+                    .failure, "SQLite: no backup: \(unsafe String(cString: sqlite3_errmsg(copy)))")
+            }
+            let end = unsafe sqlite3_backup_step(work, -1)
+            unsafe sqlite3_backup_finish(work)
+            guard end == SQLITE_DONE else {
+                throw BenchmarkFailure(.failure, "SQLite: the backup ended with code \(end)")
+            }
+        }
+
         // MARK: The library
 
         private func finish(_ statement: OpaquePointer?) throws {

@@ -133,6 +133,13 @@
             return try SQLiteSnapshot(connection: connection)
         }
 
+        /// In one read transaction, so that it does not begin anew at every commit beside it.
+        func backup(to directory: String) throws {
+            let source = try SQLiteConnection(path: self.directory + "/pairs.sqlite", cacheBytes: cacheBytes)
+            defer { try? source.close() }
+            try source.backup(to: directory + "/pairs.sqlite")
+        }
+
         func count() throws -> Int {
             var counter = PairCounter()
             return try scan(reverse: false, &counter)

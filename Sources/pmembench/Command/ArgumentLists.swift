@@ -1,7 +1,11 @@
 /// Comma-separated lists of the command line.
 enum ArgumentLists {
     static func workloads(_ text: String) throws -> [Workload] {
-        try names(text, what: "workload")
+        for item in items(text) {
+            guard let remedy = Workload.elsewhere[item] else { continue }
+            throw BenchmarkFailure(.usage, "no such workload: \"\(item)\"; \(remedy)")
+        }
+        return try names(text, what: "workload")
     }
 
     static func engines(_ text: String) throws -> [EngineName] {

@@ -69,7 +69,7 @@ struct RunOptions: ParsableArguments {
         let output = output
         let publish = { @Sendable (isComplete: Bool) throws in
             let report = BenchmarkReport(
-                environment: environment, rows: record.rows, notes: record.obstacles, isComplete: isComplete)
+                environment: environment, rows: record.rows, isComplete: isComplete)
             try print(report)
             if let output {
                 try JSONReport.text(report).write(toFile: output, atomically: true, encoding: .utf8)

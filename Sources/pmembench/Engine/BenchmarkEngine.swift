@@ -48,6 +48,13 @@ protocol BenchmarkEngine: AnyObject, Sendable {
     /// A view that stays as it is while others write.
     func snapshot() throws -> any EngineSnapshot
 
+    /// Writes a copy of one commit into an empty directory while others write, by the library's own means, and waits
+    /// until the copy is on its medium.
+    func backup(to directory: String) throws
+
+    /// Opens what `backup(to:)` wrote, whatever that takes. Not measured.
+    static func openBackup(in directory: String, options: EngineOptions) throws -> Self
+
     /// Number of pairs, by counting if need be. Not measured.
     func count() throws -> Int
 
@@ -82,6 +89,8 @@ struct EngineAbilities: Sendable {
     var isOrdered = true
     /// Views that last while others write.
     var hasSnapshots = true
+    /// The library copies a store that is in use.
+    var hasOnlineBackup = true
     /// The file grows as it is needed.
     var canGrow = true
     /// Fences can be left out, to measure what they cost.
@@ -103,6 +112,14 @@ extension BenchmarkEngine {
 
     func append<Source: PairSource>(_ count: Int, from source: inout Source) throws {
         try putBatch(count, from: &source)
+    }
+
+    func backup(to directory: String) throws {
+        throw BenchmarkFailure(.usage, "the library copies no store that is in use")
+    }
+
+    static func openBackup(in directory: String, options: EngineOptions) throws -> Self {
+        try open(in: directory, options: options)
     }
 
     var mediumCounters: MediumCounters? { nil }

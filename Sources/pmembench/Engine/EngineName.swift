@@ -42,7 +42,7 @@ extension EngineName {
             case .lmdb, .lmdbWritemap: throw notBuiltIn
         #endif
         #if RocksDB
-            case .rocksdb: return try visitor.visit(RocksDBEngine.self)
+            case .rocksdb: return try visitor.visit(LogStructuredEngine<RocksDBLibrary>.self)
         #else
             case .rocksdb: throw notBuiltIn
         #endif
@@ -52,7 +52,7 @@ extension EngineName {
             case .sqlite: throw notBuiltIn
         #endif
         #if LevelDB
-            case .leveldb: return try visitor.visit(LevelDBEngine.self)
+            case .leveldb: return try visitor.visit(LogStructuredEngine<LevelDBLibrary>.self)
         #else
             case .leveldb: throw notBuiltIn
         #endif

@@ -11,10 +11,11 @@ struct NumberedPairs<Numbers: NumberSource>: PairSource, Sendable {
     private var numbers: Numbers
     private var buffer: PairBuffer
 
-    init(numbers: Numbers, shape: PairShape, constantVersion: UInt64? = nil) {
+    init(numbers: Numbers, shape: PairShape, firstVersion: UInt64 = 1, constantVersion: UInt64? = nil) {
         self.numbers = numbers
         buffer = PairBuffer(
-            shape: shape, firstVersion: constantVersion ?? 1, isVersionConstant: constantVersion != nil)
+            shape: shape, firstVersion: constantVersion ?? firstVersion,
+            isVersionConstant: constantVersion != nil)
     }
 
     @inline(__always)

@@ -50,7 +50,10 @@ struct HTMLReport {
         let medium =
             report.rows.contains { $0.domain == "volatile" }
             ? ["The medium is volatile: nothing here survives a power cut."] : []
-        let items = (medium + waits + report.notes).map { "<li>\(escaped($0))</li>" }
+        let omissions = report.omissions.map {
+            "\($0.benchmark), \($0.engine): not run: \($0.obstacle ?? "")"
+        }
+        let items = (medium + waits + omissions).map { "<li>\(escaped($0))</li>" }
         return "<ul>\(items.joined())</ul>"
     }
 
@@ -85,12 +88,13 @@ struct HTMLReport {
                 TableReport.duration(latency?["p99.9"].map { UInt64($0) }),
                 TableReport.decimal(row.bytesPerPair),
                 row.backgroundWritesPerSecond.map(TableReport.grouped) ?? "-",
+                TableReport.duration(row.longestWriteNanoseconds),
             ]
         }
         return table(
             [
                 "benchmark", "engine", "per tx", "keys", "value", "threads", "ops/s", "p50", "p99", "p99.9",
-                "bytes/pair", "writes/s",
+                "bytes/pair", "writes/s", "write max",
             ], lines)
     }
 

@@ -32,7 +32,9 @@ struct SavedReport: Decodable, Sendable {
         let latencyNanoseconds: [String: Double]?
         let bytesPerPair: Double?
         let backgroundWritesPerSecond: Double?
+        let longestWriteNanoseconds: UInt64?
         let rounds: [Double]
+        let obstacle: String?
         let durability: String
         let domain: String
     }
@@ -58,9 +60,25 @@ struct SavedReport: Decodable, Sendable {
 
     let environment: Environment
     let isComplete: Bool
-    let notes: [String]
+    /// Rows with figures.
     let rows: [Row]
+    /// Rows of engines that cannot run a benchmark.
+    let omissions: [Row]
     let comparisons: [Comparison]
+
+    private enum CodingKeys: String, CodingKey {
+        case environment, isComplete, rows, comparisons
+    }
+
+    init(from decoder: any Decoder) throws {
+        let whole = try decoder.container(keyedBy: CodingKeys.self)
+        environment = try whole.decode(Environment.self, forKey: .environment)
+        isComplete = try whole.decode(Bool.self, forKey: .isComplete)
+        let all = try whole.decode([Row].self, forKey: .rows)
+        rows = all.filter { $0.obstacle == nil }
+        omissions = all.filter { $0.obstacle != nil }
+        comparisons = try whole.decode([Comparison].self, forKey: .comparisons)
+    }
 
     init(path: String) throws {
         let data: Data
@@ -82,8 +100,8 @@ struct SavedReport: Decodable, Sendable {
         guard let first = reports.first else { throw BenchmarkFailure(.usage, "no report was named") }
         environment = first.environment
         isComplete = reports.allSatisfy(\.isComplete)
-        notes = reports.flatMap(\.notes)
         rows = reports.flatMap(\.rows)
+        omissions = reports.flatMap(\.omissions)
         comparisons = reports.flatMap(\.comparisons)
     }
 

@@ -4,12 +4,13 @@ import Foundation
 struct BenchmarkReport: Sendable {
     let environment: BenchmarkEnvironment
     let rows: [BenchmarkRow]
-    /// What was not run, and why.
-    let notes: [String]
     /// False when the run was interrupted: rows may have fewer rounds, or be missing.
     let isComplete: Bool
 
     var comparisons: [Comparison] { Comparison.all(rows) }
+
+    /// Rows with figures.
+    var measured: [BenchmarkRow] { rows.filter { $0.obstacle == nil } }
 
     func text(_ format: ReportFormat) throws -> String {
         switch format {

@@ -10,7 +10,10 @@ struct BenchmarkRow: Sendable {
     var durability = ""
     var domain: String
     var lease: String
+    /// 0 where there was no round.
     var operationsPerSecond: Double
+    /// Why the engine cannot run the benchmark; nil for rows with figures.
+    var obstacle: String?
     var latency: LatencySummary?
     /// Latencies of each kind of operation, where there are several.
     var latencyByOperation: [String: LatencySummary] = [:]
@@ -22,8 +25,12 @@ struct BenchmarkRow: Sendable {
     var checkpointFlushedLinesPerTransaction: Double?
     var checkpointNonTemporalBytesPerTransaction: Double?
     var bytesPerPair: Double?
-    /// What a writer did beside the readers of `readwhilewriting`.
+    /// What a writer did beside what was measured.
     var backgroundWritesPerSecond: Double?
+    /// The longest that the writer beside a backup waited.
+    var longestWriteNanoseconds: UInt64?
+    /// Keys and values that a backup copied.
+    var copiedBytesPerSecond: Double?
     /// Page faults of the process per operation that needed no input from a device.
     var minorFaultsPerOperation: Double?
     /// Operations per second of every round, in order; the row is the median round.
@@ -42,6 +49,7 @@ struct RoundSample: Sendable, Encodable {
     var operationsPerSecond: Double
     var backgroundWritesPerSecond: Double?
     var bytesPerPair: Double?
+    var longestWriteNanoseconds: UInt64?
     var p50Nanoseconds: UInt64?
     var p999Nanoseconds: UInt64?
 }
@@ -66,6 +74,15 @@ extension BenchmarkRow {
         latencySampling = median.latencySampling
     }
 
+    /// A row without figures.
+    init(_ parameters: RunParameters, _ benchmark: BenchmarkCase, _ engine: EngineName, obstacle: String) {
+        self.init(
+            benchmark: benchmark.label, engine: engine, threads: parameters.threads, keys: parameters.keys,
+            keyBytes: parameters.shape.keyBytes, valueBytes: parameters.shape.valueBytes,
+            operationsPerTransaction: benchmark.operationsPerTransaction, domain: "-", lease: "-",
+            operationsPerSecond: 0, obstacle: obstacle, seed: parameters.seed)
+    }
+
     private static func latencies(_ timing: Timing) -> [String: LatencySummary] {
         var found: [String: LatencySummary] = [:]
         for kind in OperationKind.allCases { found[kind.label] = timing.latency(of: kind)?.summary }
@@ -82,6 +99,8 @@ extension BenchmarkRow {
             round.checkpointCounters?.nonTemporalBytes)
         bytesPerPair = round.bytesPerPair
         backgroundWritesPerSecond = round.backgroundWritesPerSecond
+        longestWriteNanoseconds = round.longestWriteNanoseconds
+        copiedBytesPerSecond = round.copiedBytesPerSecond
         minorFaultsPerOperation = round.minorFaults.map { Double($0) / Double(max(round.operations, 1)) }
     }
 }
@@ -92,7 +111,8 @@ extension RoundResult {
         return RoundSample(
             seconds: Double(timing.nanoseconds) / 1e9, operations: operations,
             operationsPerSecond: operationsPerSecond, backgroundWritesPerSecond: backgroundWritesPerSecond,
-            bytesPerPair: bytesPerPair, p50Nanoseconds: latency?.p50, p999Nanoseconds: latency?.p999)
+            bytesPerPair: bytesPerPair, longestWriteNanoseconds: longestWriteNanoseconds,
+            p50Nanoseconds: latency?.p50, p999Nanoseconds: latency?.p999)
     }
 }
 
@@ -103,6 +123,7 @@ extension BenchmarkRow: Encodable {
         case fencesPerTransaction, flushedLinesPerTransaction, nonTemporalBytesPerTransaction
         case checkpointFencesPerTransaction, checkpointFlushedLinesPerTransaction
         case checkpointNonTemporalBytesPerTransaction, bytesPerPair, backgroundWritesPerSecond
+        case longestWriteNanoseconds, copiedBytesPerSecond, obstacle
         case minorFaultsPerOperation, rounds, samples, latencySampling, seed
     }
 
@@ -131,6 +152,9 @@ extension BenchmarkRow: Encodable {
             checkpointNonTemporalBytesPerTransaction, forKey: .checkpointNonTemporalBytesPerTransaction)
         try row.encode(bytesPerPair, forKey: .bytesPerPair)
         try row.encode(backgroundWritesPerSecond, forKey: .backgroundWritesPerSecond)
+        try row.encode(longestWriteNanoseconds, forKey: .longestWriteNanoseconds)
+        try row.encode(copiedBytesPerSecond, forKey: .copiedBytesPerSecond)
+        try row.encode(obstacle, forKey: .obstacle)
         try row.encode(minorFaultsPerOperation, forKey: .minorFaultsPerOperation)
         try row.encode(rounds, forKey: .rounds)
         try row.encode(samples, forKey: .samples)

@@ -5,11 +5,11 @@ enum CSVReport {
     private static let heads = [
         "benchmark", "engine", "threads", "keys", "key_bytes", "value_bytes", "operations_per_transaction",
         "rounds", "ops_per_second_median", "ops_per_second_min", "ops_per_second_max",
-        "background_writes_per_second", "p50_ns", "p90_ns", "p99_ns", "p99.9_ns", "p99.99_ns", "max_ns",
+        "background_writes_per_second", "longest_write_ns", "copied_bytes_per_second", "p50_ns", "p90_ns",
+        "p99_ns", "p99.9_ns", "p99.99_ns", "max_ns",
         "fences_per_transaction", "flushed_lines_per_transaction", "nontemporal_bytes_per_transaction",
         "bytes_per_pair", "durability", "domain", "lease", "seed", "file_system", "processor", "kernel",
-        "date",
-        "commit",
+        "date", "commit", "obstacle",
     ]
 
     static func text(_ report: BenchmarkReport) -> String {
@@ -28,7 +28,8 @@ enum CSVReport {
             row.benchmark, row.engine.rawValue, "\(row.threads)", "\(row.keys)", "\(row.keyBytes)",
             "\(row.valueBytes)", "\(row.operationsPerTransaction)", "\(row.rounds.count)",
             decimal(spread?.median), decimal(spread?.least), decimal(spread?.greatest),
-            decimal(row.backgroundWritesPerSecond),
+            decimal(row.backgroundWritesPerSecond), row.longestWriteNanoseconds.map(String.init) ?? "",
+            decimal(row.copiedBytesPerSecond),
         ]
         let costs = [
             row.fencesPerTransaction, row.flushedLinesPerTransaction, row.nonTemporalBytesPerTransaction,
@@ -37,6 +38,7 @@ enum CSVReport {
         let place = [
             row.durability, row.domain, row.lease, "\(row.seed)", environment.fileSystem,
             environment.processor, environment.kernel, environment.date, environment.commit,
+            row.obstacle ?? "",
         ]
         return numbers + latencies.map { $0.map(String.init) ?? "" } + costs.map(decimal) + place
     }

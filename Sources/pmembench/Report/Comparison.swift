@@ -6,6 +6,8 @@ enum Metric: String, CaseIterable, Sendable, Encodable {
     case p50Nanoseconds
     case p999Nanoseconds
     case bytesPerPair
+    /// The longest wait of the writer beside a backup.
+    case longestWriteNanoseconds
 
     /// The rounds' figures; empty where the row has none.
     func figures(_ row: BenchmarkRow) -> [Double] {
@@ -16,6 +18,7 @@ enum Metric: String, CaseIterable, Sendable, Encodable {
             case .p50Nanoseconds: return sample.p50Nanoseconds.map(Double.init)
             case .p999Nanoseconds: return sample.p999Nanoseconds.map(Double.init)
             case .bytesPerPair: return sample.bytesPerPair
+            case .longestWriteNanoseconds: return sample.longestWriteNanoseconds.map(Double.init)
             }
         }
     }
@@ -23,17 +26,18 @@ enum Metric: String, CaseIterable, Sendable, Encodable {
     var moreIsBetter: Bool {
         switch self {
         case .operationsPerSecond, .backgroundWritesPerSecond: return true
-        case .p50Nanoseconds, .p999Nanoseconds, .bytesPerPair: return false
+        case .p50Nanoseconds, .p999Nanoseconds, .bytesPerPair, .longestWriteNanoseconds: return false
         }
     }
 
     var label: String {
         switch self {
         case .operationsPerSecond: return "operations per second"
-        case .backgroundWritesPerSecond: return "writes per second beside the readers"
+        case .backgroundWritesPerSecond: return "writes per second beside what is measured"
         case .p50Nanoseconds: return "median time of a transaction"
         case .p999Nanoseconds: return "p99.9 of a transaction"
         case .bytesPerPair: return "bytes per pair"
+        case .longestWriteNanoseconds: return "longest wait of the writer beside a backup"
         }
     }
 }

@@ -5,7 +5,6 @@ enum JSONReport {
     private struct Whole: Encodable {
         let environment: BenchmarkEnvironment
         let isComplete: Bool
-        let notes: [String]
         let rows: [BenchmarkRow]
         let comparisons: [Comparison]
     }
@@ -13,8 +12,8 @@ enum JSONReport {
     static func text(_ report: BenchmarkReport) throws -> String {
         try text(
             Whole(
-                environment: report.environment, isComplete: report.isComplete, notes: report.notes,
-                rows: report.rows, comparisons: report.comparisons))
+                environment: report.environment, isComplete: report.isComplete, rows: report.rows,
+                comparisons: report.comparisons))
     }
 
     /// The rows alone, as one array.

@@ -5,9 +5,10 @@ enum TableReport {
     private static let heads = [
         "benchmark", "engine", "threads", "keys", "value", "per tx", "ops/s", "+-%", "p50", "p99", "p99.9",
         "max",
-        "fences/tx", "lines/tx", "NT bytes/tx", "bytes/pair", "writes/s", "domain", "lease",
+        "fences/tx", "lines/tx", "NT bytes/tx", "bytes/pair", "writes/s", "write max", "MB/s", "domain",
+        "lease",
     ]
-    private static let textColumns: Set<Int> = [0, 1, 17, 18]
+    private static let textColumns: Set<Int> = [0, 1, 19, 20]
 
     static func text(_ report: BenchmarkReport) -> String {
         let interrupted =
@@ -15,10 +16,11 @@ enum TableReport {
         let table = TextTable.layOut([heads] + report.rows.map(cells), textColumns: textColumns)
         let notes = """
             ops/s: median of the rounds; +-%: half the distance of its extremes. Latencies: one transaction \
-            of the median round. writes/s: a writer beside the readers. -: not known.
+            of the median round. writes/s, write max: a writer beside what is measured, and the longest that it \
+            waited; MB/s: keys and values that a backup copied. -: not known.
             """
         let parts = [
-            [report.environment.summary, ""], interrupted, [table, notes], report.notes,
+            [report.environment.summary, ""], interrupted, [table, notes],
             durabilities(report.rows), taxLines(report.rows), ComparisonTable.lines(report.comparisons),
         ]
         return parts.flatMap { $0 }.joined(separator: "\n")
@@ -26,6 +28,7 @@ enum TableReport {
 
     private static func cells(_ row: BenchmarkRow) -> [String] {
         let spread = Spread(row.rounds)
+        if let obstacle = row.obstacle { return withoutFigures(row, obstacle) }
         return [
             row.benchmark, row.engine.rawValue, String(row.threads), String(row.keys), String(row.valueBytes),
             String(row.operationsPerTransaction), grouped(spread?.median ?? row.operationsPerSecond),
@@ -34,15 +37,25 @@ enum TableReport {
             duration(row.latency?.p99), duration(row.latency?.p999), duration(row.latency?.max),
             decimal(row.fencesPerTransaction), decimal(row.flushedLinesPerTransaction),
             decimal(row.nonTemporalBytesPerTransaction), decimal(row.bytesPerPair),
-            row.backgroundWritesPerSecond.map(grouped) ?? "-", row.domain, row.lease,
+            row.backgroundWritesPerSecond.map(grouped) ?? "-", duration(row.longestWriteNanoseconds),
+            decimal(row.copiedBytesPerSecond.map { $0 / 1e6 }), row.domain, row.lease,
         ]
+    }
+
+    private static func withoutFigures(_ row: BenchmarkRow, _ obstacle: String) -> [String] {
+        let known = [
+            row.benchmark, row.engine.rawValue, String(row.threads), String(row.keys), String(row.valueBytes),
+            String(row.operationsPerTransaction),
+        ]
+        let unknown = [String](repeating: "-", count: heads.count - known.count - 2)
+        return known + unknown + ["not run: " + obstacle, ""]
     }
 
     /// What each engine waits for.
     private static func durabilities(_ rows: [BenchmarkRow]) -> [String] {
         var seen: Set<EngineName> = []
         return rows.compactMap { row in
-            guard seen.insert(row.engine).inserted, !row.durability.isEmpty else { return nil }
+            guard !row.durability.isEmpty, seen.insert(row.engine).inserted else { return nil }
             let survives = row.domain == "volatile" ? "; lost at a power cut: the medium forgets" : ""
             return "\(row.engine.rawValue) waits for: \(row.durability)\(survives)."
         }

@@ -4,7 +4,7 @@ import Foundation
 /// timed, in microseconds.
 enum YCSBReport {
     static func text(_ report: BenchmarkReport) -> String {
-        report.rows.map(block).joined(separator: "\n\n")
+        report.measured.map(block).joined(separator: "\n\n")
     }
 
     private static func block(_ row: BenchmarkRow) -> String {

@@ -1,3 +1,4 @@
+import CPmem
 import Foundation
 import Synchronization
 
@@ -5,7 +6,9 @@ import Synchronization
 final class BackgroundWriter<Step: WorkStep>: Sendable {
     private let step: Mutex<Step>
     private let isStopped = Atomic(false)
-    private let outcome = Mutex((calls: 0, failure: (any Error)?.none))
+    private let failure = Mutex((any Error)?.none)
+    private let calls = Atomic(0)
+    private let longest = Atomic<UInt64>(0)
     private let done = DispatchSemaphore(value: 0)
 
     init(_ step: Step) {
@@ -21,27 +24,38 @@ final class BackgroundWriter<Step: WorkStep>: Sendable {
         thread.start()
     }
 
+    /// Calls that have returned.
+    var finishedCalls: Int { calls.load(ordering: .acquiring) }
+
+    /// Nanoseconds of the longest call since the last time that this was asked.
+    func takeLongestCall() -> UInt64 { longest.exchange(0, ordering: .relaxed) }
+
     /// Waits for the thread to end and returns the number of calls that it made.
     func stop() throws -> Int {
         isStopped.store(true, ordering: .relaxed)
         done.wait()
-        let (calls, failure) = outcome.withLock { $0 }
-        if let failure { throw failure }
-        return calls
+        if let failure = failure.withLock({ $0 }) { throw failure }
+        return finishedCalls
+    }
+
+    /// Waits until so many calls have returned, or the thread has failed.
+    func waitForCalls(_ count: Int) {
+        while finishedCalls < count, failure.withLock({ $0 == nil }) { sched_yield() }
     }
 
     private func repeatUntilStopped() {
         var step = step.withLock { $0 }
-        var calls = 0
+        var begun = cpm_monotonic_nanoseconds()
         do {
             while !isStopped.load(ordering: .relaxed) {
                 try step.perform()
-                calls += 1
+                calls.wrappingAdd(1, ordering: .releasing)
+                let now = cpm_monotonic_nanoseconds()
+                longest.max(now - begun, ordering: .relaxed)
+                begun = now
             }
         } catch {
-            outcome.withLock { $0.failure = error }
+            failure.withLock { $0 = error }
         }
-        let total = calls
-        outcome.withLock { $0.calls = total }
     }
 }

@@ -38,18 +38,17 @@ struct BenchmarkRun {
     ) throws {
         let cases = workload.cases(batchSizes: parameters.batchSizes)
         let places = cases.map { benchmark in
-            runners.map { record.announce(parameters, benchmark, $0.name) }
+            runners.map {
+                record.announce(
+                    parameters, benchmark, $0.name, obstacle: workload.obstacle($0.abilities))
+            }
         }
         for round in 0..<parameters.rounds {
             for (caseIndex, benchmark) in cases.enumerated() {
                 for turn in runners.indices {
                     let index = (turn + round) % runners.count
                     step.begin("\(benchmark.label), \(runners[index].name.rawValue), round \(round + 1)")
-                    if let obstacle = workload.obstacle(runners[index].abilities) {
-                        record.note(
-                            "\(workload.rawValue): not run on \(runners[index].name.rawValue): \(obstacle)")
-                        continue
-                    }
+                    guard workload.obstacle(runners[index].abilities) == nil else { continue }
                     let seed = mixed(parameters.seed &+ UInt64(round))
                     let result = try runners[index].round(benchmark, seed: seed)
                     record.add(result, to: places[caseIndex][index])

@@ -11,25 +11,52 @@ extension EngineSession {
             numbers: SequentialNumbers(from: 0), shape: shape,
             constantVersion: UInt64(Transfer.openingBalance))
         try Self.put(parameters.keys, from: &accounts, into: engine)
-        var steps = (0..<parameters.threads).map {
-            TransferStep(
-                engine: engine, accounts: UInt64(parameters.keys), seed: self.seed(seed, ofThread: $0),
-                shape: shape)
+        let plans = (0..<parameters.threads).map {
+            TransferPlan(accounts: UInt64(parameters.keys), seed: self.seed(seed, ofThread: $0))
         }
-        let result = try measure(engine, &steps, calls: shares(of: parameters.keys))
+        var steps = plans.map { TransferStep(engine: engine, plan: $0, shape: shape) }
+        let counts = shares(of: parameters.keys)
+        let result = try measure(engine, &steps, calls: counts)
         try expect(steps.reduce(0) { $0 + $1.wrong }, 0, "accounts that were missing or damaged")
-        try expect(sumOfBalances(engine), parameters.keys * Transfer.openingBalance, "sum of all balances")
+        var balances = BalanceCollector(accounts: parameters.keys, shape: shape)
+        try expect(readAll(engine, keys: parameters.keys, &balances), parameters.keys, "accounts")
+        try expect(
+            balances.all.reduce(0, +), parameters.keys * Transfer.openingBalance, "sum of all balances")
+        // Transfers commute: whatever came first, the balances are these.
+        let expected = Self.balances(after: plans, counts: counts, accounts: parameters.keys)
+        try expect(zip(balances.all, expected).count { $0 != $1 }, 0, "accounts with a wrong balance")
         return result
     }
 
-    private func sumOfBalances(_ engine: Engine) throws -> Int {
-        var buffer = PairBuffer(shape: parameters.shape)
-        var sum = BalanceSum()
-        for number in 0..<UInt64(parameters.keys) {
-            buffer.setKey(number)
-            _ = try engine.get(buffer.key, &sum)
+    private static func balances(after plans: [TransferPlan], counts: [Int], accounts: Int) -> [Int] {
+        var balances = [Int](repeating: Transfer.openingBalance, count: accounts)
+        for (plan, count) in zip(plans, counts) {
+            var plan = plan
+            for _ in 0..<count {
+                let (from, to, amount) = plan.next()
+                balances[Int(from)] -= amount
+                balances[Int(to)] += amount
+            }
         }
-        return sum.total
+        return balances
+    }
+}
+
+/// Which transfers a thread does.
+struct TransferPlan: Sendable {
+    private let accounts: UInt64
+    private var generator: SeededGenerator
+
+    init(accounts: UInt64, seed: UInt64) {
+        self.accounts = accounts
+        generator = SeededGenerator(seed: seed)
+    }
+
+    mutating func next() -> (from: UInt64, to: UInt64, amount: Int) {
+        let first = generator.below(accounts)
+        // Any other account: the second number skips the first.
+        let other = generator.below(accounts - 1)
+        return (first, other < first ? other : other + 1, 1 + Int(generator.below(100)))
     }
 }
 
@@ -38,29 +65,24 @@ struct TransferStep<Engine: BenchmarkEngine>: WorkStep {
     let engine: Engine
     let kind = OperationKind.transfer
     private(set) var wrong = 0
-    private let accounts: UInt64
-    private var generator: SeededGenerator
+    private var plan: TransferPlan
     private var from: PairBuffer
     private var to: PairBuffer
     private var transfer: Transfer
 
-    init(engine: Engine, accounts: UInt64, seed: UInt64, shape: PairShape) {
+    init(engine: Engine, plan: TransferPlan, shape: PairShape) {
         self.engine = engine
-        self.accounts = accounts
-        generator = SeededGenerator(seed: seed)
+        self.plan = plan
         from = PairBuffer(shape: shape)
         to = PairBuffer(shape: shape)
         transfer = Transfer(shape: shape)
     }
 
     mutating func perform() throws {
-        let first = generator.below(accounts)
-        // Any other account: the second number skips the first.
-        let other = generator.below(accounts - 1)
-        let second = other < first ? other : other + 1
+        let (first, second, amount) = plan.next()
         from.setKey(first)
         to.setKey(second)
-        transfer.begin(from: first, to: second, amount: 1 + Int(generator.below(100)))
+        transfer.begin(from: first, to: second, amount: amount)
         if try !Self.change(engine, from, to, &transfer) || !transfer.isRight { wrong += 1 }
     }
 
@@ -146,10 +168,18 @@ struct Transfer: PairChange {
     }
 }
 
-private struct BalanceSum: ValueVisitor {
-    private(set) var total = 0
+private struct BalanceCollector: PairVisitor {
+    private(set) var all: [Int]
+    private let shape: PairShape
 
-    mutating func visit(_ value: RawSpan) {
-        total += Transfer.balance(value)
+    init(accounts: Int, shape: PairShape) {
+        all = [Int](repeating: 0, count: accounts)
+        self.shape = shape
+    }
+
+    mutating func visit(_ key: RawSpan, _ value: RawSpan) {
+        let number = shape.number(ofKey: key)
+        guard number < UInt64(all.count), shape.isValue(value, of: number) else { return }
+        all[Int(number)] = Transfer.balance(value)
     }
 }

@@ -14,6 +14,7 @@ extension EngineSession {
             counters = try timedOpen(&timing)
         }
         try checkSample(seed: seed)
+        try expect(engine?.count() ?? 0, parameters.keys, "pairs after a close")
         return RoundResult(
             operations: Self.cleanOpens, transactions: 1, timing: timing, counters: counters,
             latencySampling: 1)

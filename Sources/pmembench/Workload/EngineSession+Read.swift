@@ -11,12 +11,34 @@ extension EngineSession {
     }
 
     func readRandomly(seed: UInt64) throws -> RoundResult {
+        try read(below: parameters.keys, seed: seed, "readrandom")
+    }
+
+    func readHot(seed: UInt64) throws -> RoundResult {
+        try read(below: max(parameters.keys / 100, 1), seed: seed, "readhot")
+    }
+
+    /// Keys of which each is as likely as the other, from the first ones.
+    private func read(below bound: Int, seed: UInt64, _ label: String) throws -> RoundResult {
         let engine = try fullStore(threads: parameters.threads, seed: seed)
-        var steps = (0..<parameters.threads).map {
-            GetStep(engine: engine, numbers: uniform(seed, $0), shape: parameters.shape)
+        var steps = (0..<parameters.threads).map { thread in
+            GetStep(
+                engine: engine,
+                numbers: UniformNumbers(below: UInt64(bound), seed: self.seed(seed, ofThread: thread)),
+                shape: parameters.shape)
         }
         let result = try measure(engine, &steps, calls: shares(of: parameters.keys))
-        try expectRight(steps, parameters.keys, "readrandom")
+        try expectRight(steps, parameters.keys, label)
+        return result
+    }
+
+    func readMissing(seed: UInt64) throws -> RoundResult {
+        let engine = try fullStore(threads: parameters.threads, seed: seed)
+        var steps = (0..<parameters.threads).map {
+            MissStep(engine: engine, numbers: uniform(seed, $0), shape: parameters.shape)
+        }
+        let result = try measure(engine, &steps, calls: shares(of: parameters.keys))
+        try expect(steps.reduce(0) { $0 + $1.found }, 0, "keys found that were never put")
         return result
     }
 
@@ -81,16 +103,40 @@ extension EngineSession {
     /// The figures are the readers'; the writer runs until they have finished.
     func readWhileWriting(seed: UInt64) throws -> RoundResult {
         let engine = try fullStore(threads: parameters.threads + 1, seed: seed)
-        let writer = BackgroundWriter(
-            PutStep(engine: engine, numbers: uniform(~seed, 0), shape: parameters.shape, kind: .update))
         var steps = (0..<parameters.threads).map {
             GetStep(engine: engine, numbers: uniform(seed, $0), shape: parameters.shape)
         }
+        let result = try measureWhileWriting(engine, &steps, seed: seed)
+        try expectRight(steps, parameters.keys, "readwhilewriting")
+        return result
+    }
+
+    func seekWhileWriting(seed: UInt64) throws -> RoundResult {
+        let engine = try fullStore(threads: parameters.threads + 1, seed: seed)
+        var steps = (0..<parameters.threads).map {
+            SeekStep(
+                engine: engine, numbers: uniform(seed, $0), shape: parameters.shape, pairsPerCall: 1,
+                keys: parameters.keys)
+        }
+        let result = try measureWhileWriting(engine, &steps, seed: seed)
+        try expectRight(steps, steps.reduce(0) { $0 + $1.expected }, "pairs behind a seek")
+        return result
+    }
+
+    private func measureWhileWriting<Step: WorkStep>(
+        _ engine: Engine, _ steps: inout [Step], seed: UInt64
+    ) throws -> RoundResult {
+        let numbers = uniform(~seed, 0)
+        let audit = beginAudit()
+        let writer = BackgroundWriter(
+            PutStep(
+                engine: engine, numbers: numbers, shape: parameters.shape, kind: .update,
+                firstVersion: audit.firstVersion(ofThread: 0)))
         writer.start()
         let measured = Result { try measure(engine, &steps, calls: shares(of: parameters.keys)) }
         let writes = try writer.stop()
         var result = try measured.get()
-        try expectRight(steps, parameters.keys, "readwhilewriting")
+        try expectWrites(engine, audit, [numbers.writes], counts: [writes])
         result.counters = nil
         result.checkpointCounters = nil
         result.backgroundWritesPerSecond = Double(writes) * 1e9 / Double(result.timing.nanoseconds)

@@ -18,6 +18,9 @@ extension EngineSession {
             PutStep(engine: engine, numbers: $0, shape: parameters.shape, kind: .insert)
         }
         let result = try measure(engine, &steps, calls: shares(of: parameters.keys))
+        if let counters = result.counters {
+            try expect(counters.fences == 0 ? 1 : 0, elidesFences ? 1 : 0, "runs without a fence")
+        }
         return try finishFill(result, engine)
     }
 
@@ -60,21 +63,32 @@ extension EngineSession {
         let engine = try fullStore(threads: parameters.threads, seed: seed)
         let shares = shares(of: Workload.churnsPerKey * parameters.keys)
         let batchSize = Workload.pairsPerGrowth
+        let sources = uniformSources(seed: seed)
+        let audit = beginAudit()
         var steps = shares.enumerated().map { thread, share in
             BatchPutStep(
-                engine: engine, batchSize: batchSize, share: share,
-                numbers: UniformNumbers(
-                    below: UInt64(parameters.keys), seed: self.seed(seed, ofThread: thread)),
-                shape: parameters.shape, kind: .update)
+                engine: engine, batchSize: batchSize, share: share, numbers: sources[thread],
+                shape: parameters.shape, kind: .update, firstVersion: audit.firstVersion(ofThread: thread))
         }
         let calls = shares.map { ($0 + batchSize - 1) / batchSize }
         var result = try measure(engine, &steps, calls: calls, samplesAll: true)
         result.operations = shares.reduce(0, +)
+        try expectWrites(engine, audit, sources.map(\.writes), counts: shares)
         return try finishFill(result, engine)
     }
 
+    /// A source of random keys for each thread.
+    private func uniformSources(seed: UInt64) -> [UniformNumbers] {
+        (0..<parameters.threads).map {
+            UniformNumbers(below: UInt64(parameters.keys), seed: self.seed(seed, ofThread: $0))
+        }
+    }
+
+    /// The store is full now: every pair is read once.
     private func finishFill(_ result: RoundResult, _ engine: Engine) throws -> RoundResult {
-        try expect(engine.count(), parameters.keys, "pairs after a fill")
+        var check = ScanCheck(shape: parameters.shape)
+        try expect(readAll(engine, keys: parameters.keys, &check), parameters.keys, "pairs after a fill")
+        try expect(check.right, parameters.keys, "right pairs after a fill")
         contents = .full
         var result = result
         result.bytesPerPair = Double(try engine.usedBytes()) / Double(parameters.keys)
@@ -83,20 +97,33 @@ extension EngineSession {
 
     func overwrite(seed: UInt64) throws -> RoundResult {
         let engine = try fullStore(threads: parameters.threads, seed: seed)
-        var steps = (0..<parameters.threads).map { thread in
+        let sources = uniformSources(seed: seed)
+        let audit = beginAudit()
+        var steps = sources.enumerated().map { thread, source in
             PutStep(
-                engine: engine,
-                numbers: UniformNumbers(
-                    below: UInt64(parameters.keys), seed: self.seed(seed, ofThread: thread)),
-                shape: parameters.shape, kind: .update)
+                engine: engine, numbers: source, shape: parameters.shape, kind: .update,
+                firstVersion: audit.firstVersion(ofThread: thread))
         }
-        let result = try measure(engine, &steps, calls: shares(of: parameters.keys))
+        let counts = shares(of: parameters.keys)
+        let result = try measure(engine, &steps, calls: counts)
+        try expectWrites(engine, audit, sources.map(\.writes), counts: counts)
         return try finishFill(result, engine)
     }
 
     func deleteRandomly(seed: UInt64) throws -> RoundResult {
+        try delete(
+            ShuffledNumbers.shares(of: parameters.keys, parts: parameters.threads, seed: ~seed), seed: seed)
+    }
+
+    func deleteSequentially(seed: UInt64) throws -> RoundResult {
+        let threads = parameters.threads
+        return try delete(
+            (0..<threads).map { SequentialNumbers(from: UInt64($0 * parameters.keys / threads)) }, seed: seed)
+    }
+
+    /// Deletes every key; each source has the share of one thread.
+    private func delete<Numbers: NumberSource>(_ sources: [Numbers], seed: UInt64) throws -> RoundResult {
         let engine = try fullStore(threads: parameters.threads, seed: seed)
-        let sources = ShuffledNumbers.shares(of: parameters.keys, parts: parameters.threads, seed: ~seed)
         var steps = sources.map { DeleteStep(engine: engine, numbers: $0, shape: parameters.shape) }
         contents = .other
         let result = try measure(engine, &steps, calls: shares(of: parameters.keys))

@@ -1,24 +1,36 @@
 extension EngineSession {
     /// As many operations as keys; a tenth of that where most operations are scans.
-    func runYCSB(_ mix: YCSBMix, seed: UInt64) throws -> RoundResult {
+    func runMix(_ mix: YCSBMix, seed: UInt64) throws -> RoundResult {
         let threads = parameters.threads
         let engine = try fullStore(threads: threads, seed: seed)
         let ranks = zipfianRanks()
         let newest = NewestKey(count: parameters.keys)
-        var steps = (0..<threads).map { thread in
+        let audit = beginAudit()
+        let plans = (0..<threads).map { thread in
+            MixPlan(
+                mix: mix, ranks: ranks, keys: parameters.keys, newest: newest,
+                seed: self.seed(seed, ofThread: thread))
+        }
+        var steps = plans.enumerated().map { thread, plan in
             YCSBStep(
-                engine: engine, mix: mix, ranks: ranks, keys: parameters.keys, newest: newest,
-                seed: self.seed(seed, ofThread: thread), shape: parameters.shape)
+                engine: engine, plan: plan, keys: parameters.keys, newest: newest,
+                firstVersion: audit.firstVersion(ofThread: thread), shape: parameters.shape)
         }
         if mix.insert > 0 { contents = .other }
         let operations = mix.scan > 0 ? max(parameters.keys / 10, threads) : parameters.keys
         let result = try measure(engine, &steps, calls: shares(of: operations))
-        try expect(steps.reduce(0) { $0 + $1.wrong }, 0, "wrong values in YCSB")
+        try expect(steps.reduce(0) { $0 + $1.wrong }, 0, "wrong values in a mix")
+        try expect(steps.reduce(0) { $0 + $1.shortScans }, 0, "scans that ended too early")
         // A key that another thread is about to insert may rightly be missing.
         if threads == 1 || mix.insert == 0 {
             try expect(
                 steps.reduce(0) { $0 + $1.hits }, steps.reduce(0) { $0 + $1.expectedHits },
-                "keys found in YCSB")
+                "keys found in a mix")
+        }
+        if mix.writes {
+            try expectWrites(
+                engine, audit, plans.map(MixWrites.init), counts: steps.map(\.writes),
+                keys: Int(newest.keyCount))
         }
         return result
     }

@@ -16,6 +16,8 @@ final class EngineSession<Engine: BenchmarkEngine> {
     private(set) var engine: Engine?
     var contents = Contents.absent
     var ranks: ZipfianRanks?
+    /// Rounds whose writes have versions of their own.
+    var audits = 0
     private var threads = 1
 
     init(name: EngineName, parameters: RunParameters, directory: String) {
@@ -41,8 +43,11 @@ final class EngineSession<Engine: BenchmarkEngine> {
         case .durabilitytax: return try fillRandomly(seed: seed, elidesFences: benchmark.elidesFences)
         case .fillbatch: return try fillInBatches(of: benchmark.operationsPerTransaction, seed: seed)
         case .overwrite: return try overwrite(seed: seed)
+        case .deleteseq: return try deleteSequentially(seed: seed)
         case .deleterandom: return try deleteRandomly(seed: seed)
         case .readrandom: return try readRandomly(seed: seed)
+        case .readhot: return try readHot(seed: seed)
+        case .readmissing: return try readMissing(seed: seed)
         case .readseq: return try scanAll(reverse: false)
         case .readreverse: return try scanAll(reverse: true)
         case .seekrandom: return try seekRandomly(seed: seed, pairsPerCall: 1)
@@ -55,12 +60,16 @@ final class EngineSession<Engine: BenchmarkEngine> {
         case .bank: return try bank(seed: seed)
         case .multireadrandom: return try multiReadRandomly(seed: seed)
         case .readwhilewriting: return try readWhileWriting(seed: seed)
-        case .ycsbA: return try runYCSB(.a, seed: seed)
-        case .ycsbB: return try runYCSB(.b, seed: seed)
-        case .ycsbC: return try runYCSB(.c, seed: seed)
-        case .ycsbD: return try runYCSB(.d, seed: seed)
-        case .ycsbE: return try runYCSB(.e, seed: seed)
-        case .ycsbF: return try runYCSB(.f, seed: seed)
+        case .seekrandomwhilewriting: return try seekWhileWriting(seed: seed)
+        case .readrandomwriterandom: return try runMix(.readsAndWrites, seed: seed)
+        case .updaterandom: return try runMix(.updates, seed: seed)
+        case .backup: return try backup(seed: seed)
+        case .ycsbA: return try runMix(.a, seed: seed)
+        case .ycsbB: return try runMix(.b, seed: seed)
+        case .ycsbC: return try runMix(.c, seed: seed)
+        case .ycsbD: return try runMix(.d, seed: seed)
+        case .ycsbE: return try runMix(.e, seed: seed)
+        case .ycsbF: return try runMix(.f, seed: seed)
         case .openClean: return try openClean(seed: seed)
         case .openKilled: return try openKilled(seed: seed)
         }

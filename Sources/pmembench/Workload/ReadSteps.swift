@@ -33,6 +33,32 @@ struct GetStep<Engine: BenchmarkEngine, Numbers: NumberSource>: CheckedStep {
     }
 }
 
+/// One get of a key that was never put: one byte longer than a key that was, so that it lies right behind it.
+struct MissStep<Engine: BenchmarkEngine, Numbers: NumberSource>: WorkStep {
+    let engine: Engine
+    let kind = OperationKind.read
+    /// Keys that were there although they cannot be.
+    private(set) var found = 0
+    private var numbers: Numbers
+    private var buffer: PairBuffer
+    private var check: ReadCheck
+
+    init(engine: Engine, numbers: Numbers, shape: PairShape) {
+        self.engine = engine
+        self.numbers = numbers
+        buffer = PairBuffer(shape: PairShape(keyBytes: shape.keyBytes + 1, valueBytes: 0))
+        check = ReadCheck(shape: shape)
+    }
+
+    @inline(__always)
+    mutating func perform() throws {
+        buffer.setKey(numbers.next())
+        var check = check
+        if try engine.get(buffer.key, &check) { found += 1 }
+        self.check = check
+    }
+}
+
 /// One multi-get of a block of keys.
 struct MultiGetStep<Engine: BenchmarkEngine, Numbers: NumberSource>: CheckedStep {
     let engine: Engine

@@ -7,6 +7,10 @@ struct RoundResult: Sendable {
     var checkpointCounters: MediumCounters?
     var bytesPerPair: Double?
     var backgroundWritesPerSecond: Double?
+    /// Longest call of the writer beside a backup.
+    var longestWriteNanoseconds: UInt64?
+    /// Bytes of keys and values that a backup copied.
+    var copiedBytes: Int?
     var latencySampling: Int?
     /// Page faults of the process that needed no input from a device.
     var minorFaults: Int?
@@ -16,6 +20,10 @@ struct RoundResult: Sendable {
 
     var operationsPerSecond: Double {
         Double(operations) * 1e9 / Double(max(timing.nanoseconds, 1))
+    }
+
+    var copiedBytesPerSecond: Double? {
+        copiedBytes.map { Double($0) * 1e9 / Double(max(timing.nanoseconds, 1)) }
     }
 
     func perTransaction(_ total: UInt64?) -> Double? {

@@ -6,42 +6,36 @@ final class RunRecord: Sendable {
         let parameters: RunParameters
         let benchmark: BenchmarkCase
         let engine: EngineName
+        let obstacle: String?
         var rounds: [RoundResult] = []
     }
 
-    private struct State {
-        var entries: [Entry] = []
-        var obstacles: [String] = []
-    }
-
-    private let state = Mutex(State())
+    private let entries = Mutex<[Entry]>([])
 
     /// Announces a row, so that rows come in the order of their announcements. Returns its place.
-    func announce(_ parameters: RunParameters, _ benchmark: BenchmarkCase, _ engine: EngineName) -> Int {
-        state.withLock { state in
-            state.entries.append(Entry(parameters: parameters, benchmark: benchmark, engine: engine))
-            return state.entries.count - 1
+    func announce(
+        _ parameters: RunParameters, _ benchmark: BenchmarkCase, _ engine: EngineName, obstacle: String?
+    ) -> Int {
+        entries.withLock { entries in
+            entries.append(
+                Entry(parameters: parameters, benchmark: benchmark, engine: engine, obstacle: obstacle))
+            return entries.count - 1
         }
     }
 
     func add(_ result: RoundResult, to row: Int) {
-        state.withLock { $0.entries[row].rounds.append(result) }
+        entries.withLock { $0[row].rounds.append(result) }
     }
 
-    /// Notes, once, why something was not run.
-    func note(_ obstacle: String) {
-        state.withLock { state in
-            if !state.obstacles.contains(obstacle) { state.obstacles.append(obstacle) }
-        }
-    }
-
-    var obstacles: [String] { state.withLock { $0.obstacles } }
-
-    /// A row for each benchmark and engine with at least one round.
+    /// A row for each benchmark and engine with at least one round, or with a reason why there is none.
     var rows: [BenchmarkRow] {
-        state.withLock { $0.entries }.compactMap {
-            BenchmarkRow(
-                parameters: $0.parameters, benchmark: $0.benchmark, engine: $0.engine, rounds: $0.rounds)
+        entries.withLock { $0 }.compactMap { entry in
+            entry.obstacle.map {
+                BenchmarkRow(entry.parameters, entry.benchmark, entry.engine, obstacle: $0)
+            }
+                ?? BenchmarkRow(
+                    parameters: entry.parameters, benchmark: entry.benchmark, engine: entry.engine,
+                    rounds: entry.rounds)
         }
     }
 }

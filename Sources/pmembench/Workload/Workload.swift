@@ -11,6 +11,10 @@ enum Workload: String, CaseIterable, Sendable {
     /// Every key once, ascending, by the engine's way for sorted input, into an empty store.
     case loadsorted
     case readrandom
+    /// Random keys of the first hundredth.
+    case readhot
+    /// Random keys that are not there, each between two that are.
+    case readmissing
     /// Random keys by Zipf's law.
     case readzipfian
     case readseq
@@ -18,11 +22,19 @@ enum Workload: String, CaseIterable, Sendable {
     case seekrandom
     /// A seek to a random key and 100 pairs from there.
     case rangescan
+    /// Every key once, ascending.
+    case deleteseq
     case deleterandom
     /// Random keys in blocks of 64.
     case multireadrandom
     /// Readers as many as `--threads`, and one writer beside them that overwrites.
     case readwhilewriting
+    /// Seeks to random keys, and one writer beside them that overwrites.
+    case seekrandomwhilewriting
+    /// Random keys: nine gets for each put.
+    case readrandomwriterandom
+    /// Random keys read and put again, in one transaction each.
+    case updaterandom
     case ycsbA = "ycsb_a"
     case ycsbB = "ycsb_b"
     case ycsbC = "ycsb_c"
@@ -41,6 +53,8 @@ enum Workload: String, CaseIterable, Sendable {
     case longreader
     /// Transfers between two random accounts; the sum stays.
     case bank
+    /// A full store copied by the library's own means while one writer overwrites; an operation is a pair of the copy.
+    case backup
     /// fillrandom with fences, and with fences left out, round by round.
     case durabilitytax
 
@@ -53,14 +67,23 @@ enum Workload: String, CaseIterable, Sendable {
     /// Why an engine cannot run the workload; nil where it can.
     func obstacle(_ abilities: EngineAbilities) -> String? {
         switch self {
-        case .readseq, .readreverse, .seekrandom, .rangescan, .ycsbE, .loadsorted:
+        case .readseq, .readreverse, .seekrandom, .seekrandomwhilewriting, .rangescan, .ycsbE, .loadsorted:
             return abilities.isOrdered ? nil : "keys have no order"
         case .longreader: return abilities.hasSnapshots ? nil : "no views that last"
+        case .backup: return abilities.hasOnlineBackup ? nil : "no online backup"
         case .grow: return abilities.canGrow ? nil : "the pool has a fixed size"
         case .durabilitytax: return abilities.canElideFences ? nil : "fences cannot be left out"
         default: return nil
         }
     }
+
+    /// Names of other tools for what goes by another name here.
+    static let elsewhere = [
+        "fillsync": "every write waits for the medium here; use fillrandom",
+        "fill100K": "use fillrandom --value-size 102400", "txfillrandom": "use fillbatch",
+        "open_crashed": "use open_killed", "backup_hot": "use backup", "readrandomfast": "use readrandom",
+        "mergerandom": "there is no merge operator here; use updaterandom",
+    ]
 
     /// What has to be run, interleaved round by round.
     func cases(batchSizes: [Int]) -> [BenchmarkCase] {

@@ -33,14 +33,14 @@ struct BatchPutStep<Engine: BenchmarkEngine, Numbers: NumberSource>: WorkStep {
 
     init(
         engine: Engine, batchSize: Int, share: Int, numbers: Numbers, shape: PairShape,
-        kind: OperationKind = .insert, appends: Bool = false
+        kind: OperationKind = .insert, appends: Bool = false, firstVersion: UInt64 = 1
     ) {
         self.engine = engine
         self.batchSize = batchSize
         self.kind = kind
         self.appends = appends
         remaining = share
-        pairs = NumberedPairs(numbers: numbers, shape: shape)
+        pairs = NumberedPairs(numbers: numbers, shape: shape, firstVersion: firstVersion)
     }
 
     mutating func perform() throws {

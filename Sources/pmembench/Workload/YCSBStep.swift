@@ -16,33 +16,87 @@ final class NewestKey: Sendable {
     }
 }
 
-/// One operation of a YCSB mix.
-struct YCSBStep<Engine: BenchmarkEngine>: CheckedStep {
-    let engine: Engine
-    let mix: YCSBMix
-    private(set) var kind = OperationKind.read
-    /// Calls that had to find their key.
-    private(set) var expectedHits = 0
-    private(set) var hits = 0
+/// Which operations a mix does, and on which keys, in order.
+struct MixPlan: Sendable {
+    /// An operation to be done.
+    struct Choice {
+        var kind: OperationKind
+        /// The key; of an insert, 0 until it is taken.
+        var number: UInt64
+        /// Most pairs of a scan.
+        var length = 0
+    }
+
+    private let mix: YCSBMix
+    private let keys: UInt64
     private let ranks: ZipfianRanks
     private let newest: NewestKey
     private var popular: ScrambledZipfianNumbers
     private var generator: SeededGenerator
+
+    init(mix: YCSBMix, ranks: ZipfianRanks, keys: Int, newest: NewestKey, seed: UInt64) {
+        self.mix = mix
+        self.keys = UInt64(keys)
+        self.ranks = ranks
+        self.newest = newest
+        popular = ScrambledZipfianNumbers(ranks: ranks, count: UInt64(keys), seed: seed)
+        generator = SeededGenerator(seed: mixed(seed))
+    }
+
+    @inline(__always)
+    mutating func next() -> Choice {
+        var dice = Int(generator.below(100))
+        if dice < mix.read { return Choice(kind: .read, number: nextNumber()) }
+        dice -= mix.read
+        if dice < mix.update { return Choice(kind: .update, number: nextNumber()) }
+        dice -= mix.update
+        if dice < mix.insert { return Choice(kind: .insert, number: 0) }
+        dice -= mix.insert
+        guard dice < mix.scan else { return Choice(kind: .readModifyWrite, number: nextNumber()) }
+        let number = nextNumber()
+        return Choice(
+            kind: .scan, number: number, length: 1 + Int(generator.below(UInt64(YCSBMix.longestScan))))
+    }
+
+    private mutating func nextNumber() -> UInt64 {
+        switch mix.popularity {
+        case .zipfian:
+            return popular.next()
+        case .uniform:
+            return generator.below(keys)
+        case .latest:
+            let last = newest.keyCount - 1
+            return last - min(last, ranks.rank(generator.unitInterval()))
+        }
+    }
+}
+
+/// One operation of a mix.
+struct YCSBStep<Engine: BenchmarkEngine>: CheckedStep {
+    let engine: Engine
+    private(set) var kind = OperationKind.read
+    /// Calls that had to find their key.
+    private(set) var expectedHits = 0
+    private(set) var hits = 0
+    /// Pairs that were put.
+    private(set) var writes = 0
+    /// Scans that ended although there was more.
+    private(set) var shortScans = 0
+    private let keys: UInt64
+    private let newest: NewestKey
+    private var plan: MixPlan
     private var buffer: PairBuffer
     private var readCheck: ReadCheck
     private var scanCheck: ScanCheck
 
     init(
-        engine: Engine, mix: YCSBMix, ranks: ZipfianRanks, keys: Int, newest: NewestKey, seed: UInt64,
-        shape: PairShape
+        engine: Engine, plan: MixPlan, keys: Int, newest: NewestKey, firstVersion: UInt64, shape: PairShape
     ) {
         self.engine = engine
-        self.mix = mix
-        self.ranks = ranks
+        self.plan = plan
+        self.keys = UInt64(keys)
         self.newest = newest
-        popular = ScrambledZipfianNumbers(ranks: ranks, count: UInt64(keys), seed: seed)
-        generator = SeededGenerator(seed: mixed(seed))
-        buffer = PairBuffer(shape: shape)
+        buffer = PairBuffer(shape: shape, firstVersion: firstVersion)
         readCheck = ReadCheck(shape: shape)
         scanCheck = ScanCheck(shape: shape)
     }
@@ -52,59 +106,49 @@ struct YCSBStep<Engine: BenchmarkEngine>: CheckedStep {
 
     @inline(__always)
     mutating func perform() throws {
-        var dice = Int(generator.below(100))
-        if dice < mix.read { return try read() }
-        dice -= mix.read
-        if dice < mix.update { return try put(nextNumber(), .update) }
-        dice -= mix.update
-        if dice < mix.insert { return try put(newest.take(), .insert) }
-        dice -= mix.insert
-        if dice < mix.scan { return try scan() }
-        try readModifyWrite()
-    }
-
-    private mutating func nextNumber() -> UInt64 {
-        switch mix.popularity {
-        case .zipfian:
-            return popular.next()
-        case .latest:
-            let last = newest.keyCount - 1
-            return last - min(last, ranks.rank(generator.unitInterval()))
+        let choice = plan.next()
+        kind = choice.kind
+        switch choice.kind {
+        case .read: try read(choice.number)
+        case .insert: try put(newest.take())
+        case .update: try put(choice.number)
+        case .scan: try scan(choice)
+        default: try readModifyWrite(choice.number)
         }
     }
 
-    private mutating func read() throws {
-        kind = .read
+    private mutating func read(_ number: UInt64) throws {
         var check = readCheck
-        check.number = nextNumber()
-        buffer.setKey(check.number)
+        check.number = number
+        buffer.setKey(number)
         expectedHits += 1
         if try engine.get(buffer.key, &check) { hits += 1 }
         readCheck = check
     }
 
-    private mutating func put(_ number: UInt64, _ kind: OperationKind) throws {
-        self.kind = kind
+    private mutating func put(_ number: UInt64) throws {
+        writes += 1
         buffer.setPair(number)
         try engine.put(buffer.key, buffer.value)
     }
 
-    private mutating func scan() throws {
-        kind = .scan
-        buffer.setKey(nextNumber())
+    private mutating func scan(_ choice: MixPlan.Choice) throws {
+        buffer.setKey(choice.number)
         var check = scanCheck
-        check.beginScan()
-        let length = 1 + Int(generator.below(UInt64(YCSBMix.longestScan)))
+        check.beginScan(at: choice.number)
         expectedHits += 1
-        if try engine.scan(from: buffer.key, limit: length, &check) > 0 { hits += 1 }
+        let pairs = try engine.scan(from: buffer.key, limit: choice.length, &check)
+        if pairs > 0 { hits += 1 }
+        // Keys of before the run follow each other without a gap.
+        if choice.number < keys, pairs < min(choice.length, Int(keys - choice.number)) { shortScans += 1 }
         scanCheck = check
     }
 
-    private mutating func readModifyWrite() throws {
-        kind = .readModifyWrite
+    private mutating func readModifyWrite(_ number: UInt64) throws {
         var check = readCheck
-        check.number = nextNumber()
-        buffer.setPair(check.number)
+        check.number = number
+        buffer.setPair(number)
+        writes += 1
         expectedHits += 1
         if try engine.readModifyWrite(buffer.key, buffer.value, &check) { hits += 1 }
         readCheck = check

@@ -1,0 +1,25 @@
+import Foundation
+
+/// Brings a file to its medium.
+enum FileSync {
+    static func sync(_ path: String) throws {
+        let descriptor = unsafe open(path, O_RDONLY)
+        guard descriptor >= 0 else { throw BenchmarkFailure(.failure, "cannot open \(path) to sync it") }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw BenchmarkFailure(.failure, "cannot sync \(path)") }
+    }
+}
+
+/// Bytes that the files of a directory take on their medium.
+enum FileUsage {
+    static func allocatedBytes(in directory: String) throws -> UInt64 {
+        var total: UInt64 = 0
+        for name in try FileManager.default.subpathsOfDirectory(atPath: directory) {
+            var status = stat()
+            // A file may go while others are counted: a log that was just superseded, say.
+            guard unsafe lstat(directory + "/" + name, &status) == 0 else { continue }
+            if status.st_mode & S_IFMT == S_IFREG { total += UInt64(status.st_blocks) * 512 }
+        }
+        return total
+    }
+}
