@@ -122,18 +122,15 @@ extension PMDKRow {
         let copied = perOperation(last?.counters?.nonTemporalBytes)
         let pair = Double(8 + arguments.dataSize)
         let written = lines.map { 64 * $0 + (copied ?? 0) }
+        let cells = [
+            "\(summary?.p9999 ?? 0)", Self.decimal(perOperation(last?.counters?.fences)), Self.decimal(lines),
+            Self.decimal(copied), Self.decimal(written.map { $0 / pair }),
+            Self.decimal(last?.bytesPerPair.map { $0 / pair }),
+            Self.decimal(last?.minorFaults.map { Double($0) / Double(arguments.operations) }),
+            last?.domain ?? "-", last?.lease ?? "-",
+        ]
         extras =
-            (benchmark.hasBandwidth ? [("bandwidth[MiB/s]", String(format: "%f", bandwidth))] : []) + [
-                ("latency-pctl-99.99%[nsec]", "\(summary?.p9999 ?? 0)"),
-                ("fences-per-op", Self.decimal(perOperation(last?.counters?.fences))),
-                ("flushed-lines-per-op", Self.decimal(lines)), ("nt-bytes-per-op", Self.decimal(copied)),
-                ("write-amp", Self.decimal(written.map { $0 / pair })),
-                ("space-amp", Self.decimal(last?.bytesPerPair.map { $0 / pair })),
-                (
-                    "minor-faults-per-op",
-                    Self.decimal(last?.minorFaults.map { Double($0) / Double(arguments.operations) })
-                ),
-                ("domain", last?.domain ?? "-"), ("lease", last?.lease ?? "-"),
-            ]
+            (benchmark.hasBandwidth ? [("bandwidth[MiB/s]", String(format: "%f", bandwidth))] : [])
+            + zip(Self.extraHeads, cells).map { ($0, $1) }
     }
 }

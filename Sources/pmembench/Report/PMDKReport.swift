@@ -12,7 +12,7 @@ enum PMDKReport {
 
     static func text(_ report: BenchmarkReport) -> String {
         var blocks: [(title: String, rows: [BenchmarkRow])] = []
-        for row in report.rows {
+        for row in report.measured {
             if blocks.last?.title == row.benchmark {
                 blocks[blocks.count - 1].rows.append(row)
             } else {
@@ -66,6 +66,12 @@ struct PMDKRow {
         return (totals + latencies + options.map(\.value) + extras.map(\.value)).joined(separator: ";")
     }
 
+    /// Our own columns: the last ones of every row.
+    static let extraHeads = [
+        "latency-pctl-99.99%[nsec]", "fences-per-op", "flushed-lines-per-op", "nt-bytes-per-op", "write-amp",
+        "space-amp", "minor-faults-per-op", "domain", "lease",
+    ]
+
     static func decimal(_ number: Double?) -> String {
         number.map { String(format: "%.3f", $0) } ?? "-"
     }
@@ -93,15 +99,12 @@ extension PMDKRow {
         let copied = row.nonTemporalBytesPerTransaction
         let written = flushed.map { 64 * $0 + (copied ?? 0) }
         let pair = Double(row.keyBytes + row.valueBytes)
-        return [
-            ("latency-pctl-99.99%[nsec]", row.latency.map { "\($0.p9999)" } ?? "-"),
-            ("fences-per-op", decimal(perOperation(row.fencesPerTransaction))),
-            ("flushed-lines-per-op", decimal(perOperation(flushed))),
-            ("nt-bytes-per-op", decimal(perOperation(copied))),
-            ("write-amp", decimal(written.map { $0 / payload })),
-            ("space-amp", decimal(row.bytesPerPair.map { $0 / pair })),
-            ("minor-faults-per-op", decimal(row.minorFaultsPerOperation)), ("domain", row.domain),
-            ("lease", row.lease),
+        let cells = [
+            row.latency.map { "\($0.p9999)" } ?? "-", decimal(perOperation(row.fencesPerTransaction)),
+            decimal(perOperation(flushed)), decimal(perOperation(copied)),
+            decimal(written.map { $0 / payload }), decimal(row.bytesPerPair.map { $0 / pair }),
+            decimal(row.minorFaultsPerOperation), row.domain, row.lease,
         ]
+        return zip(extraHeads, cells).map { ($0, $1) }
     }
 }
