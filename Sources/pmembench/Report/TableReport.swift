@@ -16,8 +16,8 @@ enum TableReport {
         let table = TextTable.layOut([heads] + report.rows.map(cells), textColumns: textColumns)
         let notes = """
             ops/s: median of the rounds; +-%: half the distance of its extremes. Latencies: one transaction \
-            of the median round. writes/s, write max: a writer beside what is measured, and the longest that it \
-            waited; MB/s: keys and values that a backup copied. -: not known.
+            of the median round. writes/s, write max: a writer beside what is measured, and the longest \
+            that it waited; MB/s: keys and values that a backup copied. -: not known.
             """
         let parts = [
             [report.environment.summary, ""], interrupted, [table, notes],
