@@ -17,10 +17,9 @@ BENCH_PATH ?= /dev/shm
 BENCH_KEYS ?= 200000
 BENCH_ENGINES ?= pmemstore,libpmemobj,libpmemobj-hash,lmdb,lmdb-writemap,rocksdb,sqlite,leveldb
 LOAD_ENGINE ?= $(firstword $(subst $(comma), ,$(BENCH_ENGINES)))
-# Of `make figures`, which rewrites the tables of README and docs.
-FIGURE_KEYS ?= 1000000
-FIGURE_ROUNDS ?= 5
-FIGURE_ENGINES ?= pmemstore,libpmemobj,libpmemobj-hash,lmdb,lmdb-writemap,rocksdb
+# Of `make figures`, which rewrites the tables of README and docs. A fraction of 0.01 tries it out in a minute.
+FIGURE_PLAN ?= Benchmarks/figures.cfg
+FIGURE_FRACTION ?= 1
 FIGURE_FILES := README.md docs/benchmark.md
 BENCH_OUT := bench-out
 comma := ,
@@ -60,14 +59,14 @@ bench:
 	swift build -c release --product pmembench $(ENGINE_TRAITS)
 	@scripts/bench $(PMEMBENCH) $(BENCH_PATH) $(BENCH_KEYS) $(BENCH_ENGINES) $(LOAD_ENGINE) $(BENCH_OUT)
 
-# Compares at full size, draws the plots and rewrites the tables. Takes long: half an hour on two cores.
+# Compares at full size, draws the plots and rewrites the tables: half an hour on two cores, 20 GB in BENCH_PATH.
 figures:
 	@scripts/ensure-packages $(BENCH_PACKAGES)
 	@scripts/check-swift
 	swift build -c release --product pmembench $(ENGINE_TRAITS)
 	@mkdir -p $(BENCH_OUT)
-	$(PMEMBENCH) compare --path $(BENCH_PATH) --keys $(FIGURE_KEYS) --rounds $(FIGURE_ROUNDS) --batch-size 100 \
-		--engine $(FIGURE_ENGINES) --output $(BENCH_OUT)/figures.json
+	$(PMEMBENCH) compare --plan $(FIGURE_PLAN) --fraction $(FIGURE_FRACTION) --path $(BENCH_PATH) \
+		--output $(BENCH_OUT)/figures.json
 	$(PMEMBENCH) report $(BENCH_OUT)/figures.json --directory $(BENCH_OUT)/figures \
 		$(addprefix --markdown ,$(FIGURE_FILES))
 

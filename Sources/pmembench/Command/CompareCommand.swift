@@ -8,6 +8,7 @@ struct CompareCommand: ParsableCommand {
             Within a round the engines take turns, and the one that begins changes from round to round. \
             Ratios are paired by round: \
             geometric mean, 95 % interval of Student's t for the mean of the logarithms.
+            With --plan, a file says what is run: a section for each part, with these options as keys.
             Engines: \(EngineName.builtIn.map(\.rawValue).joined(separator: ", ")).
             """)
 
@@ -28,18 +29,33 @@ struct CompareCommand: ParsableCommand {
     @Option(help: "table, json, csv, ycsb or pmdk.")
     var format = ReportFormat.table
 
+    @Option(help: "File of parts to be run for one report, such as Benchmarks/figures.cfg.")
+    var plan: String?
+
+    @Option(help: "Part of the plan's keys and operations, to try it out: 0.01.")
+    var fraction = 1.0
+
     @OptionGroup var options: RunOptions
 
     func run() throws {
+        let format = format
+        try options.execute { report in
+            print(try report.text(format))
+        } parts: { isVolatileMedium in
+            if let plan {
+                return try RunPlan(path: plan, fraction: fraction, isVolatileMedium: isVolatileMedium).parts
+            }
+            return [try part(isVolatileMedium)]
+        }
+    }
+
+    private func part(_ isVolatileMedium: Bool) throws -> RunPart {
         let engines = try ArgumentLists.engines(engine)
         guard engines.count > 1 else {
             throw BenchmarkFailure(.usage, "--engine must name at least two engines to compare")
         }
-        let format = format
-        try options.execute(
-            workloads: ArgumentLists.workloads(workloads), engines: engines, rounds: rounds
-        ) { report in
-            print(try report.text(format))
-        }
+        return RunPart(
+            workloads: try ArgumentLists.workloads(workloads), engines: engines,
+            configurations: try options.configurations(rounds: rounds, isVolatileMedium: isVolatileMedium))
     }
 }

@@ -22,14 +22,10 @@ struct Directory {
         isVolatile = ["tmpfs", "ramfs"].contains(BenchmarkEnvironment.fileSystem(path))
     }
 
-    func requireFreeBytes(_ needed: Int) throws {
+    /// nil where the system does not tell.
+    var freeBytes: Int? {
         var status = statvfs()
-        guard unsafe statvfs(path, &status) == 0 else { return }
-        let free = Int(status.f_bavail) * Int(status.f_frsize)
-        guard free < needed else { return }
-        throw BenchmarkFailure(
-            .usage,
-            "the run needs about \(needed >> 20) MiB and \(path) has \(free >> 20) MiB free; lower --keys or "
-                + "--value-size, or choose another --path")
+        guard unsafe statvfs(path, &status) == 0 else { return nil }
+        return Int(status.f_bavail) * Int(status.f_frsize)
     }
 }

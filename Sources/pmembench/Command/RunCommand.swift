@@ -26,11 +26,16 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         let format = format
-        try options.execute(
-            workloads: ArgumentLists.workloads(workloads), engines: ArgumentLists.engines(engine),
-            rounds: rounds
-        ) { report in
+        try options.execute { report in
             print(format == .json ? try JSONReport.text(report.rows) : try report.text(format))
+        } parts: { isVolatileMedium in
+            [
+                RunPart(
+                    workloads: try ArgumentLists.workloads(workloads),
+                    engines: try ArgumentLists.engines(engine),
+                    configurations: try options.configurations(
+                        rounds: rounds, isVolatileMedium: isVolatileMedium))
+            ]
         }
     }
 }

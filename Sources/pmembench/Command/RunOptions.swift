@@ -8,6 +8,9 @@ struct RunOptions: ParsableArguments {
     @Option(help: "Number of keys, and of operations; several separated by commas are run in turn.")
     var keys = "1000000"
 
+    @Option(help: "Operations of a round on a full store. Default: as many as keys.")
+    var operations: Int?
+
     @Option(help: "Bytes of a key.")
     var keySize = 16
 
@@ -34,36 +37,26 @@ struct RunOptions: ParsableArguments {
 
     /// Every combination of keys, value size and threads.
     func configurations(rounds: Int, isVolatileMedium: Bool) throws -> [RunParameters] {
-        let batchSizes = try ArgumentLists.sizes(batchSize, option: "--batch-size")
-        var found: [RunParameters] = []
-        for keys in try ArgumentLists.sizes(keys, option: "--keys") {
-            for valueSize in try ArgumentLists.sizes(valueSize, option: "--value-size", from: 0) {
-                for threads in try ArgumentLists.sizes(threads, option: "--threads") {
-                    let parameters = RunParameters(
-                        keys: keys, shape: PairShape(keyBytes: keySize, valueBytes: valueSize),
-                        batchSizes: batchSizes, threads: threads, rounds: rounds, seed: seed,
-                        latencySampling: latencySampling, isVolatileMedium: isVolatileMedium)
-                    try parameters.validate()
-                    found.append(parameters)
-                }
-            }
-        }
-        return found
+        let settings = RunSettings(
+            keys: keys, operations: operations, keySize: keySize, valueSize: valueSize, batchSize: batchSize,
+            threads: threads, seed: seed, latencySampling: latencySampling)
+        return try settings.configurations(rounds: rounds, isVolatileMedium: isVolatileMedium)
     }
 
     /// Runs, reports, and reports what there is when the run is interrupted.
     func execute(
-        workloads: [Workload], engines: [EngineName], rounds: Int,
-        print: @escaping @Sendable (BenchmarkReport) throws -> Void
+        print: @escaping @Sendable (BenchmarkReport) throws -> Void,
+        parts: (_ isVolatileMedium: Bool) throws -> [RunPart]
     ) throws {
         guard let path else {
             throw BenchmarkFailure(.usage, "--path is missing; name a directory, such as --path /dev/shm")
         }
-        for engine in engines where !engine.isBuiltIn { throw engine.notBuiltIn }
         let medium = try Directory(checking: path)
-        let configurations = try configurations(rounds: rounds, isVolatileMedium: medium.isVolatile)
+        let parts = try parts(medium.isVolatile)
+        let engines = EngineName.allCases.filter { name in parts.contains { $0.engines.contains(name) } }
+        for engine in engines where !engine.isBuiltIn { throw engine.notBuiltIn }
         if medium.isVolatile { try Executable.restartWithForcedPersistentMemory() }
-        try medium.requireFreeBytes(Self.neededBytes(configurations, engines))
+        try RunNeeds(parts).check(medium)
         let record = RunRecord()
         let environment = BenchmarkEnvironment(path: path, engines: engines)
         let output = output
@@ -77,19 +70,8 @@ struct RunOptions: ParsableArguments {
         }
         let workspace = try Workspace(in: path) { try? publish(false) }
         defer { workspace.remove() }
-        try BenchmarkRun(
-            configurations: configurations, workloads: workloads, engines: engines, workspace: workspace,
-            record: record, progress: ProgressLine()
-        ).run()
+        try BenchmarkRun(parts: parts, workspace: workspace, record: record, progress: ProgressLine()).run()
         workspace.ignoreInterruptions()
         try publish(true)
-    }
-
-    /// Room for the stores of the largest configuration: each engine's lies there until the run ends.
-    private static func neededBytes(_ configurations: [RunParameters], _ engines: [EngineName]) -> Int {
-        configurations.map { parameters in
-            let pair = parameters.shape.keyBytes + parameters.shape.valueBytes
-            return engines.count * ((64 << 20) + 2 * (parameters.keys + parameters.keys / 5) * (pair + 112))
-        }.max() ?? 0
     }
 }

@@ -90,27 +90,42 @@ struct Charts {
             for row in report.rows where !row.benchmark.hasPrefix("open_") {
                 if !benchmarks.contains(label(row)) { benchmarks.append(label(row)) }
             }
-            return benchmarks.map { scaling($0, axis.name, axis.label, axis.value) }
+            // A benchmark that was run at one place only has no line.
+            return benchmarks.filter { benchmark in
+                let rows = report.rows.filter { label($0) == benchmark }
+                return Set(longestLine(rows, axis.name, axis.value).map(axis.value)).count > 1
+            }.map { scaling($0, axis.name, axis.label, axis.value) }
         }
     }
 
-    /// One line for each engine; along the axis everything else stays as in its first row.
+    /// One line for each engine; along the axis everything else stays as in the rows that vary most along it.
     private func scaling(
         _ benchmark: String, _ name: String, _ axisLabel: String, _ value: (SavedReport.Row) -> Int
     ) -> Chart {
-        let rows = report.rows.filter { label($0) == benchmark }
+        let rows = longestLine(report.rows.filter { label($0) == benchmark }, name, value)
         let series = report.engines.compactMap { engine -> Chart.Series? in
-            let own = rows.filter { $0.engine == engine }
-            guard let first = own.first else { return nil }
-            let points = own.filter { others(of: $0, name) == others(of: first, name) }.map {
+            let points = rows.filter { $0.engine == engine }.map {
                 (x: Double(value($0)), y: $0.operationsPerSecond)
             }
-            return Chart.Series(name: engine, points: points.sorted { $0.x < $1.x })
+            return points.isEmpty ? nil : Chart.Series(name: engine, points: points.sorted { $0.x < $1.x })
         }
         return Chart(
             name: "\(name)-\(benchmark.replacingOccurrences(of: " ", with: "-"))",
             title: "\(benchmark) by \(axisLabel)", xLabel: axisLabel, yLabel: "operations per second",
             kind: .lines(isLogarithmic: true, ticks: []), series: series)
+    }
+
+    /// The rows that have everything but the axis in common, and the most places on it; of several, the first.
+    private func longestLine(
+        _ rows: [SavedReport.Row], _ axis: String, _ value: (SavedReport.Row) -> Int
+    ) -> [SavedReport.Row] {
+        var best: (places: Int, rows: [SavedReport.Row]) = (0, [])
+        for row in rows {
+            let line = rows.filter { others(of: $0, axis) == others(of: row, axis) }
+            let places = Set(line.map(value)).count
+            if places > best.places { best = (places, line) }
+        }
+        return best.rows
     }
 
     /// What must be equal for rows to lie on one line.

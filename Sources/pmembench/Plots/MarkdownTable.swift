@@ -16,7 +16,9 @@ struct MarkdownTable {
         let volatile = report.rows.contains { $0.domain == "volatile" }
         let medium = volatile ? " The medium forgets at a power cut." : ""
         let versions = report.environment.engines.map { "\($0.engine) \($0.version)" }.joined(separator: ", ")
-        let rounds = report.rows.map(\.rounds.count).max() ?? 0
+        let counts = report.rows.filter { $0.isForPlots != true }.map(\.rounds.count)
+        let rounds = Set([counts.min() ?? 0, counts.max() ?? 0]).sorted().map(String.init).joined(
+            separator: " to ")
         let incomplete = report.isComplete ? "" : " The run was interrupted."
         let intro = """
             \(report.origin).\(medium)\(incomplete) \(rounds) interleaved rounds; ratios paired by \
@@ -30,7 +32,7 @@ struct MarkdownTable {
 
     /// One line for each benchmark: the opponent against which the ratio is worst.
     private func lines(_ engine: String) -> [String] {
-        report.rows.filter { $0.engine == engine }.flatMap { row -> [String] in
+        report.rows.filter { $0.engine == engine && $0.isForPlots != true }.flatMap { row -> [String] in
             let own = report.comparisons.filter {
                 $0.benchmark == row.benchmark && $0.operationsPerTransaction == row.operationsPerTransaction
                     && $0.keys == row.keys && $0.valueBytes == row.valueBytes && $0.threads == row.threads

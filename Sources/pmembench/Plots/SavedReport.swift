@@ -35,6 +35,7 @@ struct SavedReport: Decodable, Sendable {
         let longestWriteNanoseconds: UInt64?
         let rounds: [Double]
         let obstacle: String?
+        let isForPlots: Bool?
         let durability: String
         let domain: String
     }

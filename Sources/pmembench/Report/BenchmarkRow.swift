@@ -40,6 +40,8 @@ struct BenchmarkRow: Sendable {
     /// One in this many transactions was timed for the latencies; nil where there are none.
     var latencySampling: Int?
     var seed: UInt64
+    /// For plots, not for tables.
+    var isForPlots = false
 }
 
 /// What one round gave, as far as it is compared.
@@ -65,6 +67,7 @@ extension BenchmarkRow {
             keyBytes: parameters.shape.keyBytes, valueBytes: parameters.shape.valueBytes,
             operationsPerTransaction: benchmark.operationsPerTransaction, domain: median.domain,
             lease: median.lease, operationsPerSecond: median.operationsPerSecond, seed: parameters.seed)
+        isForPlots = parameters.isForPlots
         durability = median.durability
         latency = median.timing.latency.summary
         latencyByOperation = Self.latencies(median.timing)
@@ -123,7 +126,7 @@ extension BenchmarkRow: Encodable {
         case fencesPerTransaction, flushedLinesPerTransaction, nonTemporalBytesPerTransaction
         case checkpointFencesPerTransaction, checkpointFlushedLinesPerTransaction
         case checkpointNonTemporalBytesPerTransaction, bytesPerPair, backgroundWritesPerSecond
-        case longestWriteNanoseconds, copiedBytesPerSecond, obstacle
+        case longestWriteNanoseconds, copiedBytesPerSecond, obstacle, isForPlots
         case minorFaultsPerOperation, rounds, samples, latencySampling, seed
     }
 
@@ -154,6 +157,7 @@ extension BenchmarkRow: Encodable {
         try row.encode(backgroundWritesPerSecond, forKey: .backgroundWritesPerSecond)
         try row.encode(longestWriteNanoseconds, forKey: .longestWriteNanoseconds)
         try row.encode(copiedBytesPerSecond, forKey: .copiedBytesPerSecond)
+        try row.encode(isForPlots, forKey: .isForPlots)
         try row.encode(obstacle, forKey: .obstacle)
         try row.encode(minorFaultsPerOperation, forKey: .minorFaultsPerOperation)
         try row.encode(rounds, forKey: .rounds)

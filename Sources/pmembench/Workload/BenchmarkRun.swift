@@ -1,27 +1,30 @@
 /// A whole run: every workload, round by round, the engines in turn within each round.
 struct BenchmarkRun {
-    /// One for each combination of keys, value size and threads.
-    let configurations: [RunParameters]
-    let workloads: [Workload]
-    let engines: [EngineName]
+    let parts: [RunPart]
     let workspace: Workspace
     let record: RunRecord
     let progress: ProgressLine
 
     func run() throws {
         var step = RunProgress(line: progress, total: totalRounds)
-        for parameters in configurations {
-            let runners = try engines.map { try runner(for: $0, parameters) }
-            defer { for runner in runners { try? runner.finish() } }
-            for workload in workloads { try run(workload, parameters, runners, &step) }
+        for part in parts {
+            for parameters in part.configurations {
+                let runners = try part.engines.map { try runner(for: $0, parameters) }
+                defer { for runner in runners { try? runner.finish() } }
+                for workload in part.workloads { try run(workload, parameters, runners, &step) }
+            }
         }
         progress.clear()
     }
 
     private var totalRounds: Int {
-        configurations.reduce(0) { total, parameters in
-            let cases = workloads.reduce(0) { $0 + $1.cases(batchSizes: parameters.batchSizes).count }
-            return total + cases * engines.count * parameters.rounds
+        parts.reduce(0) { total, part in
+            part.configurations.reduce(total) { total, parameters in
+                let cases = part.workloads.reduce(0) {
+                    $0 + $1.cases(batchSizes: parameters.batchSizes).count
+                }
+                return total + cases * part.engines.count * parameters.rounds
+            }
         }
     }
 
@@ -36,7 +39,10 @@ struct BenchmarkRun {
         _ workload: Workload, _ parameters: RunParameters, _ runners: [any CaseRunner],
         _ step: inout RunProgress
     ) throws {
-        let cases = workload.cases(batchSizes: parameters.batchSizes)
+        // What an earlier part of the run has measured is not measured again.
+        let cases = workload.cases(batchSizes: parameters.batchSizes).filter { benchmark in
+            !runners.allSatisfy { record.has(parameters, benchmark, $0.name) }
+        }
         let places = cases.map { benchmark in
             runners.map {
                 record.announce(

@@ -15,7 +15,7 @@ extension EngineSession {
             TransferPlan(accounts: UInt64(parameters.keys), seed: self.seed(seed, ofThread: $0))
         }
         var steps = plans.map { TransferStep(engine: engine, plan: $0, shape: shape) }
-        let counts = shares(of: parameters.keys)
+        let counts = shares(of: parameters.roundOperations)
         let result = try measure(engine, &steps, calls: counts)
         try expect(steps.reduce(0) { $0 + $1.wrong }, 0, "accounts that were missing or damaged")
         var balances = BalanceCollector(accounts: parameters.keys, shape: shape)

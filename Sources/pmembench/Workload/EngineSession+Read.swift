@@ -27,8 +27,8 @@ extension EngineSession {
                 numbers: UniformNumbers(below: UInt64(bound), seed: self.seed(seed, ofThread: thread)),
                 shape: parameters.shape)
         }
-        let result = try measure(engine, &steps, calls: shares(of: parameters.keys))
-        try expectRight(steps, parameters.keys, label)
+        let result = try measure(engine, &steps, calls: shares(of: parameters.roundOperations))
+        try expectRight(steps, parameters.roundOperations, label)
         return result
     }
 
@@ -37,7 +37,7 @@ extension EngineSession {
         var steps = (0..<parameters.threads).map {
             MissStep(engine: engine, numbers: uniform(seed, $0), shape: parameters.shape)
         }
-        let result = try measure(engine, &steps, calls: shares(of: parameters.keys))
+        let result = try measure(engine, &steps, calls: shares(of: parameters.roundOperations))
         try expect(steps.reduce(0) { $0 + $1.found }, 0, "keys found that were never put")
         return result
     }
@@ -53,8 +53,8 @@ extension EngineSession {
                     ranks: ranks, count: UInt64(parameters.keys), seed: self.seed(seed, ofThread: thread)),
                 shape: parameters.shape)
         }
-        let result = try measure(engine, &steps, calls: shares(of: parameters.keys))
-        try expectRight(steps, parameters.keys, "readzipfian")
+        let result = try measure(engine, &steps, calls: shares(of: parameters.roundOperations))
+        try expectRight(steps, parameters.roundOperations, "readzipfian")
         return result
     }
 
@@ -65,7 +65,7 @@ extension EngineSession {
             MultiGetStep(
                 engine: engine, numbers: uniform(seed, $0), shape: parameters.shape, keysPerCall: width)
         }
-        let calls = shares(of: max(parameters.keys / width, parameters.threads))
+        let calls = shares(of: max(parameters.roundOperations / width, parameters.threads))
         let result = try measure(engine, &steps, calls: calls, operationsPerCall: width, samplesAll: true)
         try expectRight(steps, result.operations, "multireadrandom")
         return result
@@ -79,7 +79,7 @@ extension EngineSession {
                 engine: engine, numbers: uniform(seed, $0), shape: parameters.shape,
                 pairsPerCall: pairsPerCall, keys: parameters.keys)
         }
-        let calls = shares(of: max(parameters.keys / max(pairsPerCall / 5, 1), parameters.threads))
+        let calls = shares(of: max(parameters.roundOperations / max(pairsPerCall / 5, 1), parameters.threads))
         let result = try measure(engine, &steps, calls: calls)
         try expectRight(steps, steps.reduce(0) { $0 + $1.expected }, "pairs behind a seek")
         return result
@@ -107,7 +107,7 @@ extension EngineSession {
             GetStep(engine: engine, numbers: uniform(seed, $0), shape: parameters.shape)
         }
         let result = try measureWhileWriting(engine, &steps, seed: seed)
-        try expectRight(steps, parameters.keys, "readwhilewriting")
+        try expectRight(steps, parameters.roundOperations, "readwhilewriting")
         return result
     }
 
@@ -133,7 +133,7 @@ extension EngineSession {
                 engine: engine, numbers: numbers, shape: parameters.shape, kind: .update,
                 firstVersion: audit.firstVersion(ofThread: 0)))
         writer.start()
-        let measured = Result { try measure(engine, &steps, calls: shares(of: parameters.keys)) }
+        let measured = Result { try measure(engine, &steps, calls: shares(of: parameters.roundOperations)) }
         let writes = try writer.stop()
         var result = try measured.get()
         try expectWrites(engine, audit, [numbers.writes], counts: [writes])

@@ -104,7 +104,7 @@ extension EngineSession {
                 engine: engine, numbers: source, shape: parameters.shape, kind: .update,
                 firstVersion: audit.firstVersion(ofThread: thread))
         }
-        let counts = shares(of: parameters.keys)
+        let counts = shares(of: parameters.roundOperations)
         let result = try measure(engine, &steps, calls: counts)
         try expectWrites(engine, audit, sources.map(\.writes), counts: counts)
         return try finishFill(result, engine)

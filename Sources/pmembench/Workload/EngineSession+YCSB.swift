@@ -17,7 +17,8 @@ extension EngineSession {
                 firstVersion: audit.firstVersion(ofThread: thread), shape: parameters.shape)
         }
         if mix.insert > 0 { contents = .other }
-        let operations = mix.scan > 0 ? max(parameters.keys / 10, threads) : parameters.keys
+        let operations =
+            mix.scan > 0 ? max(parameters.roundOperations / 10, threads) : parameters.roundOperations
         let result = try measure(engine, &steps, calls: shares(of: operations))
         try expect(steps.reduce(0) { $0 + $1.wrong }, 0, "wrong values in a mix")
         try expect(steps.reduce(0) { $0 + $1.shortScans }, 0, "scans that ended too early")

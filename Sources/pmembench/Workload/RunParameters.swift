@@ -9,6 +9,17 @@ struct RunParameters: Sendable {
     /// One in this many transactions is timed.
     var latencySampling: Int
     var isVolatileMedium: Bool
+    /// Operations of a round on a full store; nil: as many as keys.
+    var operations: Int?
+    /// The rows are for plots, too many for a table.
+    var isForPlots = false
+
+    var roundOperations: Int { operations ?? keys }
+
+    /// True when both would measure the same.
+    func isSameMeasurement(as other: RunParameters) -> Bool {
+        keys == other.keys && shape == other.shape && threads == other.threads && seed == other.seed
+    }
 
     /// Refuses what cannot be, with the remedy.
     func validate() throws {
@@ -30,6 +41,8 @@ struct RunParameters: Sendable {
             !batchSizes.isEmpty && batchSizes.allSatisfy { $0 > 0 },
             "--batch-size must be a list of numbers above 0, such as 1,10,1000")
         try require(threads > 0 && threads <= 1024, "--threads must be from 1 to 1024, not \(threads)")
+        try require(
+            roundOperations > 0, "--operations must be at least 1, not \(roundOperations)")
         try require(rounds > 0, "--rounds must be at least 1, not \(rounds)")
         try require(latencySampling > 0, "--latency-sampling must be at least 1, not \(latencySampling)")
     }

@@ -12,6 +12,17 @@ final class RunRecord: Sendable {
 
     private let entries = Mutex<[Entry]>([])
 
+    /// True when there is such a row already.
+    func has(_ parameters: RunParameters, _ benchmark: BenchmarkCase, _ engine: EngineName) -> Bool {
+        entries.withLock { entries in
+            entries.contains { entry in
+                entry.engine == engine && entry.benchmark.label == benchmark.label
+                    && entry.benchmark.operationsPerTransaction == benchmark.operationsPerTransaction
+                    && entry.parameters.isSameMeasurement(as: parameters)
+            }
+        }
+    }
+
     /// Announces a row, so that rows come in the order of their announcements. Returns its place.
     func announce(
         _ parameters: RunParameters, _ benchmark: BenchmarkCase, _ engine: EngineName, obstacle: String?
