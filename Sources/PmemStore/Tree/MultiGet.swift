@@ -40,17 +40,23 @@ internal import CPmem
         }
     }
 
-    /// All keys go down one level before any goes down the next.
+    /// All keys go down one level before any goes down the next: no child is looked at before all are under way.
     private func descend(_ keys: UnsafePointer<KeyBytes>, count: Int, root: NodeReference) throws(StoreError)
     {
         let top = try space.node(root)
         for index in 0..<count { unsafe nodes[index] = unsafe UInt(bitPattern: top.address) }
-        for _ in 0..<top.level {
+        for level in stride(from: top.level - 1, through: 0, by: -1) {
             for index in 0..<count {
                 let node = pointer(index)
-                let next = try unsafe space.child(node.childIndex(keys[index]), of: node)
-                next.prefetchHeads()
-                unsafe nodes[index] = unsafe UInt(bitPattern: next.address)
+                let child = unsafe node.childReference(node.childIndex(keys[index]))
+                space.prefetchSearch(child, isLeaf: level == 0)
+                unsafe references[index] = child.raw
+            }
+            for index in 0..<count {
+                let node = pointer(index)
+                let child = try unsafe space.child(
+                    NodeReference(raw: references[index]), below: node, kind: node.kind &- 1)
+                unsafe nodes[index] = unsafe UInt(bitPattern: child.address)
             }
         }
     }

@@ -59,7 +59,14 @@ package struct NodeSpace<M: Medium>: Sendable {
     /// As ``child(_:of:)``, for a descent that carries the kind that the child must have.
     @inline(__always)
     package func child(_ index: Int, of node: NodePointer, kind: UInt16) throws(StoreError) -> NodePointer {
-        let reference = unsafe NodeReference(raw: cpm_load8_acquire(node.children + index))
+        try child(node.childReference(index), below: node, kind: kind)
+    }
+
+    /// As ``child(_:of:)``, for whoever has read the entry before.
+    @inline(__always)
+    func child(
+        _ reference: NodeReference, below node: NodePointer, kind: UInt16
+    ) throws(StoreError) -> NodePointer {
         let child = try self.node(reference)
         if child.kind != kind { throw misplaced(reference, child, below: node) }
         return unsafe child.header.pointee.born <= commit ? child : try predecessor(of: child)
@@ -93,6 +100,20 @@ package struct NodeSpace<M: Medium>: Sendable {
     package func record(_ reference: UInt64) -> RecordPointer {
         let offset = RecordReference(raw: reference).offset
         return unsafe RecordPointer(medium.read(offset, Record.headerBytes))
+    }
+
+    /// Fetches the lines of a node that a search in it reads, without a look at it: nothing waits. The one reference
+    /// that is read of a leaf is not among them.
+    @inline(__always)
+    func prefetchSearch(_ reference: NodeReference, isLeaf: Bool) {
+        if !reference.isResident, reference.offset > verified.storeBytes - UInt64(NodeLayout.byteCount) {
+            return
+        }
+        let address =
+            unsafe reference.isResident
+            ? NodePointer(resident: reference).address : medium.base + Int(reference.offset)
+        for line in 0..<(isLeaf ? 8 : 15) { unsafe cpm_prefetch(address + 64 * line) }
+        if isLeaf { unsafe cpm_prefetch(address + NodeLayout.leafPrefix) }
     }
 
     /// Fetches the first two lines of the record that a leaf entry names.

@@ -81,6 +81,12 @@ extension NodePointer {
         return unsafe LeafBound(index: index, isTied: index < count && heads[index] == head)
     }
 
+    /// The child of an inner node's entry.
+    @inline(__always)
+    func childReference(_ index: Int) -> NodeReference {
+        unsafe NodeReference(raw: cpm_load8_acquire(children + index))
+    }
+
     /// The entry of an inner node below which a key belongs.
     @inline(__always)
     package func childIndex(_ key: KeyBytes) -> Int {
