@@ -19,8 +19,8 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     private let quotaBytes: UInt64
     /// Held while a checkpoint runs. True once there must be none any more.
     private let work = Locked(false)
-    /// Held while the store grows.
-    private let growing = Locked(false)
+    /// Held while the store grows. From when on, in nanoseconds of the monotonic clock, it may grow ahead of need.
+    private let growing = Locked(UInt64(0))
     private let checkpoints = MaintenanceThread(name: "pmem-checkpoint")
     private let growths = MaintenanceThread(name: "pmem-growth")
 
@@ -202,11 +202,17 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
         }
     }
 
-    /// Adds a segment ahead of need. False: there is no need, or the quota does not allow it.
+    /// Adds a segment ahead of need. False: there is no need, or the quota does not allow it. On a full disk each
+    /// commit asks again; it is tried once a second. Whoever cannot do without space does not wait for that.
     private func growIfLow() throws(StoreError) -> Bool {
-        try growing.withLock { _ throws(StoreError) in
-            guard spaceState().isLow else { return false }
-            return try addSegment(atLeast: 0)
+        try growing.withLock { notBefore throws(StoreError) in
+            guard spaceState().isLow, cpm_monotonic_nanoseconds() >= notBefore else { return false }
+            do throws(StoreError) {
+                return try addSegment(atLeast: 0)
+            } catch {
+                notBefore = cpm_monotonic_nanoseconds() + 1_000_000_000
+                throw error
+            }
         }
     }
 
