@@ -142,7 +142,7 @@ extension NodeSpace {
         let index = bound.index
         if !bound.isTied { return LeafPosition(index: index, isFound: false) }
         if leaf.isCatalog { return LeafPosition(index: index, isFound: true) }
-        unsafe prefetchRecord(leaf.records[index])
+        unsafe prefetchRecord(cpm_load8(leaf.records + index))
         let head = unsafe leaf.heads[index]
         if unsafe index + 1 == leaf.count || leaf.heads[index + 1] != head {
             let order = unsafe compareKeys(
