@@ -50,7 +50,7 @@ extension TreeWriter {
 
     /// True when an entry of the path's leaf may change where it is.
     @inline(__always)
-    func mayChangeEntry() -> Bool { placing != 0 && path.depth >= 2 && isUnseen(path.leaf) }
+    mutating func mayChangeEntry() -> Bool { placing != 0 && path.depth >= 2 && isUnseen(path.leaf) }
 
     /// Puts a reference in place of the one at the path's end.
     @inline(__always)

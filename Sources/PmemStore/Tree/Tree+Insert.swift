@@ -15,8 +15,8 @@ extension TreeWriter {
     }
 
     /// True when the path leads to the last leaf of the tree, and the heads tell that the key goes behind its entries.
-    private func isBehindAll(_ key: KeyBytes, in tree: TreeState) -> Bool {
-        guard path.depth > 0, UInt64(path.steps[0].node) == tree.root, isRightmost() else { return false }
+    private mutating func isBehindAll(_ key: KeyBytes, in tree: TreeState) -> Bool {
+        guard path.depth > 0, UInt64(path.step(0).node) == tree.root, isRightmost() else { return false }
         let leaf = path.leaf
         guard mayChange(leaf), leaf.count > 0, unsafe leaf.comparePrefix(key) == 0 else { return false }
         return unsafe keyHead(key, after: leaf.prefixBytes) > leaf.heads[leaf.count - 1]
@@ -139,9 +139,11 @@ extension TreeWriter {
     }
 
     /// True when every step of the path took the last entry.
-    private func isRightmost() -> Bool {
-        for level in 0..<(path.depth - 1)
-        where path.steps[level].index != path.steps[level].pointer.count - 1 { return false }
+    private mutating func isRightmost() -> Bool {
+        for level in 0..<(path.depth - 1) {
+            let step = path.step(level)
+            if step.index != step.pointer.count - 1 { return false }
+        }
         return true
     }
 

@@ -42,11 +42,19 @@ package struct Path {
         steps[depth] = unsafe PathStep(node: UInt(bitPattern: node.address), index: index)
         depth += 1
     }
+    /// A step, read where it is: what does not mutate the path gets a copy of all of them first.
     @inline(__always)
-    package var leaf: NodePointer { steps[depth - 1].pointer }
+    mutating func step(_ index: Int) -> PathStep {
+        precondition(index >= 0 && index < depth)
+        return unsafe withUnsafeMutableBytes(of: &steps) { bytes in
+            unsafe bytes.load(fromByteOffset: index * MemoryLayout<PathStep>.stride, as: PathStep.self)
+        }
+    }
+    @inline(__always)
+    package var leaf: NodePointer { mutating get { step(depth - 1).pointer } }
     @inline(__always)
     package var leafIndex: Int {
-        get { steps[depth - 1].index }
+        mutating get { step(depth - 1).index }
         set { steps[depth - 1].index = newValue }
     }
 }
