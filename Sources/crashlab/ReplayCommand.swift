@@ -8,21 +8,32 @@ struct ReplayCommand: ParsableCommand {
         commandName: "replay", abstract: "Repeats a failure by its token.")
 
     @Argument(help: "As a failure printed it: pms1:...") var token: String
+    @Option(help: "A fault of the medium: role/kind/line/operator/period; line 0: everywhere.")
+    var mutant: String?
+    @Flag(help: "Says as well which stores were there and which were not.") var verbose = false
 
     func run() throws {
         prepareProcess()
         guard let token = ReplayToken(token) else {
             throw ValidationError("'\(token)' is no token: pms1:...")
         }
-        var plan = CrashPlan.flat
-        plan.use = 1
-        plan.faults = .max
-        let run = try token.workload.makeRun(plan: plan, depth: 3)
-        run.explorer.target = token.path
-        try token.workload.run(on: run)
-        for failure in run.failures { print(failure.text) }
-        for line in run.explorer.explanation { print("  \(line)") }
-        print(run.failures.isEmpty ? "no failure" : "\(run.failures.count) failures")
+        let analyst = try FailureAnalyst(
+            token.workload, depth: token.depth, mutation: try mutation(), isAudited: mutant == nil)
+        guard let failure = try analyst.replay(token.path) else {
+            print("no failure")
+            return
+        }
+        if verbose { for line in analyst.explanation { print("  \(line)") } }
+        print(try analyst.analyse(token.path).map { "\($0)" } ?? failure.text)
+        throw ExitCode.failure
+    }
+
+    private func mutation() throws -> MediumMutation? {
+        guard let mutant else { return nil }
+        guard let mutation = MediumMutation(text: mutant) else {
+            throw ValidationError("'\(mutant)' is no mutant: writer/drain/0/dropDrain/1")
+        }
+        return mutation
     }
 }
 

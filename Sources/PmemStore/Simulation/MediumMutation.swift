@@ -46,6 +46,17 @@ package struct MediumMutation: Sendable, CustomStringConvertible {
         self.period = period
     }
 
+    /// As in `writer/drain/0/dropDrain/1`: role, kind, line, operator, period.
+    package init?(text: String) {
+        let parts = text.split(separator: "/" as Character).map(String.init)
+        guard parts.count == 5, let role = SimulatedEvent.Role.allCases.first(where: { "\($0)" == parts[0] }),
+            let kind = SimulatedEvent.Kind.allCases.first(where: { "\($0)" == parts[1] }),
+            let site = UInt32(parts[2]), let effect = Operator(rawValue: parts[3]), effect.applies(to: kind),
+            let period = Int(parts[4]), period > 0
+        else { return nil }
+        self.init(kind: kind, role: role, site: site, operator: effect, period: period)
+    }
+
     package var description: String {
         "\(`operator`) at \(site == Self.anySite ? "every line" : "line \(site)") (\(role) \(kind))"
             + (period > 1 ? ", one in \(period)" : "")

@@ -30,6 +30,8 @@
     private var choices: [Int32] = []
     private var arities: [Int32] = []
     private var cursor = 0
+    /// Instead of decisions: the parts of these groups, by index; all others arrive.
+    var fates: [Int: Int32]?
 
     /// What a run knows about the stores of a cell: the last group that is there, and the first that is not.
     private struct Prefix {
@@ -90,6 +92,8 @@
     func beginRun() {
         unsafe reads.pointee.isOpen = !decidedRun.isEmpty
         cursor = 0
+        if fates != nil { choices.removeAll(keepingCapacity: true) }
+        if fates != nil { arities.removeAll(keepingCapacity: true) }
         unsafe reads.pointee.run &+= 1
     }
 
@@ -121,9 +125,9 @@
     /// What has not been read so far in this run does not arrive.
     func stop() { unsafe reads.pointee.isOpen = false }
 
-    private func choose(_ arity: Int) -> Int {
+    private func choose(_ arity: Int, for group: Int) -> Int {
         if cursor == choices.count {
-            choices.append(0)
+            choices.append(min(fates?[group] ?? 0, Int32(arity) - 1))
             arities.append(Int32(arity))
         }
         arities[cursor] = Int32(arity)
@@ -164,7 +168,7 @@
         }
         // What later stores cover is all there or not at all.
         let isOverlaid = overlaps[index].contains { $0 > index }
-        let choice = choose(isOverlaid ? 2 : Self.arity(group.count))
+        let choice = choose(isOverlaid ? 2 : Self.arity(group.count), for: index)
         settle(index, isOverlaid && choice == 1 ? nothing : choice, in: memory, parent)
     }
 
@@ -172,7 +176,7 @@
     private func isInPrefix(_ index: Int, of cell: Int) -> Bool {
         var prefix = prefixes[cell, default: Prefix(run: 0, low: 0, high: .max)]
         if prefix.run != run { prefix = Prefix(run: run, low: 0, high: .max) }
-        let isPresent = index < prefix.low || index < prefix.high && choose(2) == 0
+        let isPresent = index < prefix.low || index < prefix.high && choose(2, for: index) == 0
         if isPresent { prefix.low = max(prefix.low, index) } else { prefix.high = min(prefix.high, index) }
         prefixes[cell] = prefix
         return isPresent
@@ -220,6 +224,15 @@
                 let unit = parent.units[group.first + place]
                 memory.setEverywhere(unit.offset, unit.value)
             }
+        }
+    }
+
+    /// The groups that this run has decided about.
+    func decided(_ parent: SimulatedMemory) -> [DecidedGroup] {
+        parent.groups.indices.filter { decidedRun[$0] == run }.map {
+            let group = parent.groups[$0]
+            let nothing = Int32(Self.nothing(group.count))
+            return DecidedGroup(index: $0, group: group, choice: decidedChoice[$0], nothing: nothing)
         }
     }
 
@@ -278,6 +291,16 @@
     }
 }
 
+/// How much of a group of pending stores has arrived in a future.
+package struct DecidedGroup: Sendable {
+    package let index: Int
+    package let group: PendingGroup
+    /// 0: all of it.
+    package let choice: Int32
+    /// The choice that stands for nothing of it.
+    package let nothing: Int32
+}
+
 /// What every read through a ``SimulatedMemory`` touches.
 struct ReadState {
     var count = 0
@@ -312,6 +335,24 @@ extension SimulatedMemory {
     package var decisions: [Int32] {
         get { cut.decisions }
         set { cut.decisions = newValue }
+    }
+
+    /// Instead of ``decisions``: groups that do not arrive whole, by index.
+    package var fates: [Int: Int32]? {
+        get { cut.fates }
+        set { cut.fates = newValue }
+    }
+
+    package var decidedGroups: [DecidedGroup] { parent.map { cut.decided($0) } ?? [] }
+
+    /// Lines that were stored to, and of which a word is neither durable nor on its way.
+    package var lostLines: [Int] {
+        let pending = Set(units.map(\.offset))
+        return markedLines.map { Int($0) << 6 }.filter { line in
+            stride(from: line, to: line + 64, by: 8).contains {
+                word($0) != durableWord($0) && !pending.contains($0)
+            }
+        }
     }
 
     /// Decisions that were met so far in this future.

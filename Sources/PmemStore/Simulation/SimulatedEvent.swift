@@ -1,9 +1,9 @@
 /// A call through the door to the medium, as the simulator sees it.
 package struct SimulatedEvent: Sendable, CustomStringConvertible {
-    package enum Kind: UInt8, Sendable { case store8, copyIn, construct, flush, drain }
+    package enum Kind: UInt8, Sendable, CaseIterable { case store8, copyIn, construct, flush, drain }
 
     /// Whose medium it came through: a thread of its own as far as fences go.
-    package enum Role: UInt8, Sendable { case writer, checkpointer }
+    package enum Role: UInt8, Sendable, CaseIterable { case writer, checkpointer }
 
     package let number: Int
     package let kind: Kind

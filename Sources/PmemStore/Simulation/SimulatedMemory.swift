@@ -395,7 +395,9 @@ internal import Glibc
     package func makeChild(isTracking: Bool) -> SimulatedMemory {
         let child = SimulatedMemory(byteCount: byteCount, model: model, isTracking: isTracking)
         children.append(child)
-        for line in 0..<(byteCount >> 6) where unsafe durable.isAnythingIn(line << 6, 64) { child.mark(line) }
+        for page in stride(from: 0, to: byteCount, by: 4096) where unsafe durable.isAnythingIn(page) {
+            for line in (page >> 6)..<(page >> 6 + 64) { child.mark(line) }
+        }
         child.parent = self
         return child
     }
@@ -469,10 +471,8 @@ internal import Glibc
 }
 
 extension UnsafeMutableRawPointer {
-    /// True when a byte of the range is not zero.
-    fileprivate func isAnythingIn(_ offset: Int, _ byteCount: Int) -> Bool {
-        for place in stride(from: offset, to: offset + byteCount, by: 8)
-        where unsafe (self + place).load(as: UInt64.self) != 0 { return true }
-        return false
+    /// True when a byte of the page is not zero: it differs from its neighbour, or they are all alike and not zero.
+    fileprivate func isAnythingIn(_ page: Int) -> Bool {
+        unsafe (self + page).load(as: UInt64.self) != 0 || memcmp(self + page, self + page + 8, 4088) != 0
     }
 }

@@ -35,7 +35,7 @@ extension CrashExplorer {
             image.memory.settleFuture()
             if let failure = FutureUse(image).failure(from: commit, model) {
                 fail(.use, "power cut \(place()), then use: \(failure)", path: [step(number, .use)])
-                explanation = image.memory.futureDescription
+                keepEvidence()
             }
         case .fault(let fault): damage(fault, number, commit, place)
         case .kill: break
@@ -69,9 +69,28 @@ extension CrashExplorer {
         givenUp += inner.takeGivenUp()
         let found = inner.takeFailures()
         if found.isEmpty { return }
-        let outer = step.turn == .kill ? [] : image.memory.futureDescription
-        explanation = outer + inner.explanation.map { "then: \($0)" }
+        if step.turn == .kill { (explanation, decided) = ([], [[]]) } else { keepEvidence() }
+        explanation += inner.explanation.map { "then: \($0)" }
+        decided += inner.decided
+        lostLines = inner.lostLines
         adopt(found.map { CrashFailure(rung: $0.rung, text: $0.text, token: token([step], then: $0.token)) })
+    }
+
+    /// From now on every level keeps its last run's calls.
+    func keepJournal() {
+        journal = EventJournal()
+        inner?.keepJournal()
+    }
+
+    /// For the next replay: what does not arrive at a level, instead of that level's decisions.
+    func tellFates(_ groups: [Int: Int32]?, level: Int) {
+        fates = groups.map { (level, $0) }
+        inner?.tellFates(groups, level: level)
+    }
+
+    /// The explorer of a level; 1 is this one's.
+    func explorer(level: Int) -> CrashExplorer? {
+        level == depth ? self : inner?.explorer(level: level)
     }
 
     /// The process is killed: what it stored can be read, and is not durable. Then the power is cut.
@@ -110,6 +129,8 @@ extension CrashExplorer {
     ///   of them: a zero that recovery writes can be the one word that a torn entry lacks.
     private func crashRecovery(_ states: [(state: ExpectedState, model: CrashModel)], _ context: String) {
         self.context = context
+        journal?.removeAll()
+        (decided, lostLines, explanation) = ([], [], [])
         seen.removeAll(keepingCapacity: true)
         allowed = states
         let verdict = recoverer.check(allowed: states.map(\.state))
@@ -127,6 +148,8 @@ extension CrashExplorer {
     /// - Parameter states: as in ``crashRecovery(_:_:)``.
     private func live(_ states: [(commit: UInt64, model: CrashModel)], _ context: String) {
         self.context = context
+        journal?.removeAll()
+        (decided, lostLines, explanation) = ([], [], [])
         seen.removeAll(keepingCapacity: true)
         allowed = states.map { ($0.model.expected(at: $0.commit), $0.model) }
         acknowledged = states.map(\.commit).min() ?? 0
@@ -170,7 +193,7 @@ extension CrashExplorer {
             fail(
                 .fault, "power cut \(place()), then \(fault): \(text)",
                 path: [step(number, .fault(fault))])
-            explanation = image.memory.futureDescription
+            keepEvidence()
         }
     }
 }

@@ -20,7 +20,14 @@ package final class CrashExplorer {
     let inner: CrashExplorer?
     let trials: FaultTrials?
     var history = CommitHistory()
-    private let depth: Int
+    let depth: Int
+    /// The last run's calls, in a replay.
+    package internal(set) var journal: EventJournal?
+    /// Instead of the decisions of one level, in a replay: groups that do not arrive whole.
+    var fates: (level: Int, groups: [Int: Int32])?
+    /// What the failing future has decided, by level, and what was never on its way.
+    var decided: [[DecidedGroup]] = []
+    var lostLines: [Int] = []
     var random: SeededGenerator
     var seen: Set<Int> = []
     var distinct = 0
@@ -106,6 +113,8 @@ package final class CrashExplorer {
         seen.removeAll(keepingCapacity: true)
         distinct = 0
         futureNumber = 0
+        journal?.removeAll()
+        (decided, lostLines, explanation) = ([], [], [])
         trials?.restart(seed: seed)
         self.history = history
         memory.clearFindings()
@@ -173,6 +182,7 @@ package final class CrashExplorer {
     }
 
     private func noted(_ note: MediumEvent) {
+        journal?.note(note, at: memory.eventCount)
         switch note {
         case .acknowledged(let commit):
             guard let model = model(of: commit) else {
@@ -203,6 +213,12 @@ package final class CrashExplorer {
         return (depth > 1 ? parts : ["pms1", context] + parts).joined(separator: ":")
     }
 
+    func keepEvidence() {
+        explanation = image.memory.futureDescription
+        decided = [image.memory.decidedGroups]
+        if journal != nil { lostLines = memory.lostLines }
+    }
+
     /// For a run's own checks.
     package func report(_ rung: CrashFailure.Rung, _ text: String) { fail(rung, text) }
 
@@ -220,6 +236,7 @@ package final class CrashExplorer {
 
     private func explore(_ event: SimulatedEvent) {
         observer?(event)
+        journal?.note(event)
         if trials != nil { history.note(event, layout) }
         guard isExploring else { return }
         if let step = target?.first {
@@ -239,6 +256,7 @@ package final class CrashExplorer {
         tally.points += 1
         image.memory.beginPowerCut()
         if let step = target?.first { image.memory.decisions = step.decisions }
+        image.memory.fates = target?.count == nil || fates?.level != depth ? nil : fates?.groups
         let states = allowed.map(\.state)
         var futures = 0
         repeat {
@@ -250,7 +268,7 @@ package final class CrashExplorer {
             if let failure = verdict.failure {
                 let rung = depth > 1 ? CrashFailure.Rung.nested : .cut
                 fail(rung, "power cut \(place()): \(failure)", path: [step(number)])
-                explanation = image.memory.futureDescription
+                keepEvidence()
             } else {
                 goOn(verdict, number, place)
             }

@@ -4,15 +4,17 @@ package import PmemStore
 package enum CrashWorkload: Sendable, Equatable {
     /// A start state and shapes of ``OperationShapes``; only the last step is crashed.
     case sequence(start: Int, shapes: [Int], model: MediumModel)
-    /// So many random steps.
-    case random(seed: UInt64, steps: Int, model: MediumModel)
+    /// So many random steps, or of these only some.
+    case random(seed: UInt64, steps: Int, model: MediumModel, kept: [Int]? = nil)
 
-    /// As it stands in tokens: `seq/3/12.18/lines`, `rnd/77/20/pages`.
+    /// As it stands in tokens: `seq/3/12.18/lines`, `rnd/77/20/pages`, `rnd/77/20-3.11/pages`.
     package var name: String {
         switch self {
         case .sequence(let start, let shapes, let model):
             "seq/\(start)/\(shapes.map(String.init).joined(separator: "."))/\(model)"
-        case .random(let seed, let steps, let model): "rnd/\(seed)/\(steps)/\(model)"
+        case .random(let seed, let steps, let model, let kept):
+            "rnd/\(seed)/\(steps)"
+                + (kept.map { "-" + $0.map(String.init).joined(separator: ".") } ?? "") + "/\(model)"
         }
     }
 
@@ -26,8 +28,11 @@ package enum CrashWorkload: Sendable, Equatable {
                 shapes.allSatisfy({ $0 >= 0 && $0 < OperationShapes.names.count })
             else { return nil }
             self = .sequence(start: start, shapes: shapes, model: model)
-        } else if parts[0] == "rnd", let seed = UInt64(parts[1]), let steps = Int(parts[2]), steps > 0 {
-            self = .random(seed: seed, steps: steps, model: model)
+        } else if parts[0] == "rnd", let seed = UInt64(parts[1]) {
+            let counts = parts[2].split(separator: "-" as Character).map(String.init)
+            guard (1...2).contains(counts.count), let steps = Int(counts[0]), steps > 0 else { return nil }
+            let kept = counts.count == 1 ? nil : counts[1].split(separator: ".").compactMap { Int($0) }
+            self = .random(seed: seed, steps: steps, model: model, kept: kept)
         } else {
             return nil
         }
@@ -35,7 +40,26 @@ package enum CrashWorkload: Sendable, Equatable {
 
     package var model: MediumModel {
         switch self {
-        case .sequence(_, _, let model), .random(_, _, let model): model
+        case .sequence(_, _, let model), .random(_, _, let model, _): model
+        }
+    }
+
+    /// The same without one of its steps, but for the last of a sequence.
+    package var shorter: [CrashWorkload] {
+        switch self {
+        case .sequence(let start, let shapes, let model):
+            return shapes.indices.dropLast().map { index in
+                var fewer = shapes
+                fewer.remove(at: index)
+                return .sequence(start: start, shapes: fewer, model: model)
+            }
+        case .random(let seed, let steps, let model, let kept):
+            let all = kept ?? Array(0..<steps)
+            return all.indices.reversed().map { index in
+                var fewer = all
+                fewer.remove(at: index)
+                return .random(seed: seed, steps: steps, model: model, kept: fewer)
+            }
         }
     }
 
@@ -66,10 +90,13 @@ package enum CrashWorkload: Sendable, Equatable {
             if let last = shapes.last {
                 try run.run(OperationShapes.step(last, position: shapes.count - 1))
             }
-        case .random(let seed, let steps, _):
+        case .random(let seed, let steps, _, let kept):
             try run.restart(seed: seed, context: name)
             var generator = WorkloadGenerator(seed: seed)
-            for _ in 0..<steps where run.explorer.failures.isEmpty { try run.run(generator.step()) }
+            for number in 0..<steps where run.explorer.failures.isEmpty {
+                let step = generator.step()
+                if kept?.contains(number) ?? true { try run.run(step) }
+            }
         }
     }
 }

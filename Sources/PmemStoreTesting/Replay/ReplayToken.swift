@@ -3,6 +3,14 @@ package struct ReplayToken: Sendable, CustomStringConvertible {
     package let workload: CrashWorkload
     package let path: [CrashStep]
 
+    /// Levels of crashes that repeating it takes.
+    package var depth: Int {
+        switch path.last?.turn {
+        case .nest, .live, .kill: path.count + 1
+        case .use, .fault, nil: path.count
+        }
+    }
+
     package init(workload: CrashWorkload, path: [CrashStep]) {
         self.workload = workload
         self.path = path
