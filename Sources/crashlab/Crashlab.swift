@@ -9,7 +9,8 @@ struct Crashlab: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Crashes the engine on simulated memory in every way the model allows.",
         subcommands: [
-            ExploreCommand.self, MutantsCommand.self, EquivalentsCommand.self, CanariesCommand.self,
+            ExploreCommand.self, ThreadsCommand.self, MutantsCommand.self, EquivalentsCommand.self,
+            CanariesCommand.self,
             ReplayCommand.self, SitesCommand.self, WeaveCommand.self, SourceMutantsCommand.self,
             TestedMutantsCommand.self, SourceReportCommand.self,
         ])

@@ -20,8 +20,16 @@ internal import Glibc
         unsafe mutex.deallocate()
     }
 
+    /// Nobody has it, at this moment.
+    private var isFree: Bool {
+        if unsafe pthread_mutex_trylock(mutex) != 0 { return false }
+        unsafe pthread_mutex_unlock(mutex)
+        return true
+    }
+
     /// Lends the value to `body`.
     package func withLock<R, E: Error>(_ body: (inout Value) throws(E) -> R) throws(E) -> R {
+        if let taker = unsafe ThreadTurns.taker { _ = taker.wait { isFree } }
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
         return try body(&value)

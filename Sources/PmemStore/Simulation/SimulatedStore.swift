@@ -97,6 +97,15 @@ package final class SimulatedStore {
             space: engine.space, tree: try Catalog.table(table, in: catalog, space: engine.space))
     }
 
+    /// As a reader of a pinned commit sees it.
+    package func view(
+        _ table: UInt32, _ pin: ReaderTable.Pin
+    ) throws(StoreError) -> TableView<SimulatedMedium> {
+        let space = engine.space.seeing(pin.commit)
+        return TableView(
+            space: space, tree: try Catalog.table(table, in: NodeReference(raw: pin.root), space: space))
+    }
+
     /// Position in the ring at which the next entry begins, bytes in use, and the ring's size.
     package var log: (tail: UInt64, usedBytes: UInt64, capacity: UInt64) {
         (engine.writer.log.tail, engine.writer.log.usedBytes, engine.writer.log.capacity)

@@ -61,6 +61,11 @@ package final class WriterGate: Sendable {
 
         /// Most waits are as long as one commit: going to sleep and being woken would take far longer.
         func wait() {
+            if let taker = unsafe ThreadTurns.taker,
+                taker.wait(until: { signal.load(ordering: .acquiring) == Self.woken })
+            {
+                return
+            }
             for _ in 0..<Self.spins {
                 if signal.load(ordering: .acquiring) == Self.woken { return }
                 cpm_pause()

@@ -142,6 +142,11 @@ package final class CrashExplorer {
         allowed.first { $0.state.commit == commit }?.model
     }
 
+    /// Compares a store at rest with the acknowledged state.
+    func difference(_ store: SimulatedStore) -> String? {
+        allowed.first.flatMap { image.check(store, $0.state) }.map { "while running: \($0)" }
+    }
+
     /// Does a step on the store that runs on the explored memory.
     package func run(_ step: ModelStep, on store: SimulatedStore) throws {
         switch step {
@@ -176,9 +181,7 @@ package final class CrashExplorer {
             settle(number, before)
             history.forgetStores()
         }
-        if !isQuiet, let state = allowed.first?.state, let difference = image.check(store, state) {
-            fail(.live, "while running: \(difference)")
-        }
+        if !isQuiet, let difference = difference(store) { fail(.live, difference) }
     }
 
     private func noted(_ note: MediumEvent) {

@@ -7,7 +7,11 @@ package enum CrashWorkload: Sendable, Equatable {
     /// So many random steps, or of these only some.
     case random(seed: UInt64, steps: Int, model: MediumModel, kept: [Int]? = nil)
 
-    /// As it stands in tokens: `seq/3/12.18/lines`, `rnd/77/20/pages`, `rnd/77/20-3.11/pages`.
+    /// A scenario of several threads, by a schedule.
+    case threads(scenario: String, plan: SchedulePlan, model: MediumModel)
+
+    /// As it stands in tokens: `seq/3/12.18/lines`, `rnd/77/20/pages`, `rnd/77/20-3.11/pages`,
+    /// `thr/reader/p12.1/lines`.
     package var name: String {
         switch self {
         case .sequence(let start, let shapes, let model):
@@ -15,6 +19,7 @@ package enum CrashWorkload: Sendable, Equatable {
         case .random(let seed, let steps, let model, let kept):
             "rnd/\(seed)/\(steps)"
                 + (kept.map { "-" + $0.map(String.init).joined(separator: ".") } ?? "") + "/\(model)"
+        case .threads(let scenario, let plan, let model): "thr/\(scenario)/\(plan)/\(model)"
         }
     }
 
@@ -28,6 +33,10 @@ package enum CrashWorkload: Sendable, Equatable {
                 shapes.allSatisfy({ $0 >= 0 && $0 < OperationShapes.names.count })
             else { return nil }
             self = .sequence(start: start, shapes: shapes, model: model)
+        } else if parts[0] == "thr", let plan = SchedulePlan(parts[2]),
+            ThreadScenario.all.contains(where: { $0.name == parts[1] })
+        {
+            self = .threads(scenario: parts[1], plan: plan, model: model)
         } else if parts[0] == "rnd", let seed = UInt64(parts[1]) {
             let counts = parts[2].split(separator: "-" as Character).map(String.init)
             guard (1...2).contains(counts.count), let steps = Int(counts[0]), steps > 0 else { return nil }
@@ -40,13 +49,14 @@ package enum CrashWorkload: Sendable, Equatable {
 
     package var model: MediumModel {
         switch self {
-        case .sequence(_, _, let model), .random(_, _, let model, _): model
+        case .sequence(_, _, let model), .random(_, _, let model, _), .threads(_, _, let model): model
         }
     }
 
     /// The same without one of its steps, but for the last of a sequence.
     package var shorter: [CrashWorkload] {
         switch self {
+        case .threads: return []
         case .sequence(let start, let shapes, let model):
             return shapes.indices.dropLast().map { index in
                 var fewer = shapes
@@ -69,9 +79,15 @@ package enum CrashWorkload: Sendable, Equatable {
         return 0
     }
 
+    private var scenario: ThreadScenario? {
+        guard case .threads(let name, _, _) = self else { return nil }
+        return ThreadScenario.all.first { $0.name == name }
+    }
+
     package func makeRun(plan: CrashPlan, depth: Int) throws -> CrashRun {
         try CrashRun(
-            start: OperationShapes.start(start), plan: plan, model: model, context: name, depth: depth,
+            start: scenario?.start ?? OperationShapes.start(start), plan: plan, model: model, context: name,
+            depth: depth,
             leavingInRing: start == 4 ? 100 : nil)
     }
 
@@ -90,6 +106,10 @@ package enum CrashWorkload: Sendable, Equatable {
             if let last = shapes.last {
                 try run.run(OperationShapes.step(last, position: shapes.count - 1))
             }
+        case .threads(_, let plan, _):
+            guard let scenario else { return }
+            try run.restart(seed: 1, context: name)
+            _ = try ThreadRun(run, scenario, plan).run()
         case .random(let seed, let steps, _, let kept):
             try run.restart(seed: seed, context: name)
             var generator = WorkloadGenerator(seed: seed)
