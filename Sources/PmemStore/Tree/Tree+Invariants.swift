@@ -38,6 +38,7 @@ package struct TreeCheck<M: Medium> {
         let node = try space.node(reference)
         if unsafe node.header.pointee.stamp == 0 {
             nodesOnMedium.append((reference.offset, node.byteCount))
+            if hasRest(node) { fail(9, "something behind entry \(node.count - 1) at level \(node.level)") }
         }
         if node.level != level { fail(6, "node of level \(node.level) where \(level) belongs") }
         if node.count == 0 { fail(7, "empty node") }
@@ -78,6 +79,12 @@ package struct TreeCheck<M: Medium> {
         unsafe left.withUnsafeBytes { left in
             unsafe right.withUnsafeBytes { unsafe compareKeys(left, $0) < 0 }
         }
+    }
+
+    private func hasRest(_ node: NodePointer) -> Bool {
+        let capacity = node.isLeaf ? NodeLayout.leafCapacity : NodeLayout.innerCapacity
+        let references = unsafe node.isLeaf ? node.records : node.children
+        return (node.count..<capacity).contains { unsafe node.heads[$0] != 0 || references[$0] != 0 }
     }
 
     private mutating func checkInvariant7(_ root: NodePointer) {

@@ -14,6 +14,7 @@ internal import Glibc
 // 6. All leaves have the same depth; a node's level is its parent's less one.
 // 7. No node is empty, and no root is an inner node with a single child.
 // 8. The root's `pairs` is the number of pairs in the table.
+// 9. Behind the last entry of a node on the medium there are zeros.
 
 /// One step of a descent: a node and the entry that was taken there.
 package struct PathStep: BitwiseCopyable {

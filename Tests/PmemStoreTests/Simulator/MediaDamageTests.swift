@@ -91,9 +91,16 @@ struct MediaDamageTests {
             let bit = UInt64.random(in: 0..<64, using: &random)
             image.memory.reset()
             image.memory.setEverywhere(offset, image.memory.word(offset) ^ 1 << bit)
+            let before = image.memory.imageHash
             let verdict = image.check(allowed: [model.expected(at: commit)])
+            if verdict.error != nil {
+                #expect(image.memory.imageHash == before, "refused, and written to: \(offset), bit \(bit)")
+            }
             guard let failure = verdict.failure ?? FutureUse(image).failure(from: commit, model) else {
-                #expect(part != .log, "damage at \(offset), bit \(bit) went unnoticed")
+                // Commits have followed the newest checkpoint: that it is lost must show.
+                #expect(
+                    part != .log && part != .newestSuperblock,
+                    "damage at \(offset), bit \(bit) went unnoticed")
                 continue
             }
             refused += 1
