@@ -22,6 +22,7 @@ void cfaults_arm(uint64_t n, int code, int isLasting) {}
 void cfaults_arm_allocations(uint64_t n, int isLasting) {}
 uint64_t cfaults_disarm(void) { return 0; }
 const char *cfaults_failed(void) { return 0; }
+const char *cfaults_call(uint64_t n) { return 0; }
 int64_t cfaults_mapped_bytes(void) { return 0; }
 int64_t cfaults_allocations(void) { return 0; }
 
@@ -47,6 +48,8 @@ static _Atomic int mode = IDLE;
 static _Atomic uint64_t counted, failing;
 static _Atomic int lasting, failure;
 static const char *_Atomic failed;
+enum { REMEMBERED = 1 << 14 };
+static const char *_Atomic names[REMEMBERED];
 static _Atomic int64_t mapped, allocated;
 
 static void arm(int newMode, uint64_t n, int code, int isLasting) {
@@ -67,12 +70,14 @@ uint64_t cfaults_disarm(void) {
 }
 
 const char *cfaults_failed(void) { return failed; }
+const char *cfaults_call(uint64_t n) { return n > 0 && n <= counted && n <= REMEMBERED ? names[n - 1] : NULL; }
 int64_t cfaults_mapped_bytes(void) { return mapped; }
 int64_t cfaults_allocations(void) { return allocated; }
 
 static int fails(int kind, const char *name) {
     if (mode != kind) return 0;
     uint64_t number = ++counted;
+    if (number <= REMEMBERED) names[number - 1] = name;
     if (failing == 0 || (lasting ? number < failing : number != failing)) return 0;
     const char *none = NULL;
     __atomic_compare_exchange_n((const char **)&failed, &none, name, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);

@@ -5,6 +5,7 @@ let arguments = CommandLine.arguments.dropFirst()
 switch arguments.first {
 case "append": try AppendProbe(Array(arguments.dropFirst())).run()
 case "open" where arguments.count == 2: exit(OpenProbe.run(arguments.last ?? ""))
+case "calls" where arguments.count == 2: try CallProbe.run(arguments.last ?? "")
 case "prepare" where arguments.count == 2: try Sweep.prepare(arguments.last ?? "")
 case "sweep":
     var sweep = Sweep(Array(arguments.dropFirst()))

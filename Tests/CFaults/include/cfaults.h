@@ -15,6 +15,8 @@ void cfaults_arm_allocations(uint64_t n, int isLasting);
 uint64_t cfaults_disarm(void);
 // The function that was the first to fail since arming; NULL when none did.
 const char *cfaults_failed(void);
+// The name of the n-th call since arming, from 1; NULL behind the last, and behind the 16 384th.
+const char *cfaults_call(uint64_t n);
 // Bytes of address space that this program has mapped and not unmapped, by its own calls, not the C library's.
 int64_t cfaults_mapped_bytes(void);
 // Allocations that were not freed yet.

@@ -1,0 +1,27 @@
+internal import CFaults
+internal import Glibc
+internal import PmemStore
+
+/// Creates a store, then lets it grow, and says which calls that makes, in order: `create NAME` or `grow NAME` each.
+enum CallProbe {
+    static func run(_ directory: String) throws {
+        var acknowledged: UInt64 = 0
+        cfaults_arm(0, 0, 0)
+        let store = try Store.open(directory + "/store", options: SweepScenario.options)
+        say("create")
+        let segments = store.statistics.segments
+        cfaults_arm(0, 0, 0)
+        while store.statistics.segments == segments {
+            try SweepScenario.put(400_000, in: store, &acknowledged)
+        }
+        say("grow")
+        try store.close()
+    }
+
+    private static func say(_ what: String) {
+        let count = cfaults_disarm()
+        for number in 0..<count {
+            if let name = unsafe cfaults_call(number + 1) { unsafe print(what, String(cString: name)) }
+        }
+    }
+}
