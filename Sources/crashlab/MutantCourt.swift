@@ -6,8 +6,10 @@ internal import PmemStoreTesting
 /// Runs the lab with one source mutant on, in a child process: a mutant may end it, or never come to an end.
 struct MutantCourt {
     struct Sentence {
-        /// A rung of the lab, `trap` or `time`; nil: nothing has noticed it.
+        /// A rung of the lab, or `trap`; nil: nothing has noticed it.
         let killer: String?
+        /// It came to no end within the limit. Not every exploration that is long is one that hangs, so this is no kill.
+        let isUnfinished: Bool
         let detail: String
         /// Of processor time: others may be at work on the machine.
         let milliseconds: Int
@@ -17,30 +19,32 @@ struct MutantCourt {
     /// Seconds of processor time.
     let limit: UInt32
 
-    /// - Parameter number: Of the mutant; 0: the engine itself.
-    func judge(_ number: Int) throws -> Sentence {
+    /// - Parameters:
+    ///   - number: Of the mutant; 0: the engine itself.
+    ///   - isNeedless: The mutant does nothing wrong, only too much: budgets are asked first.
+    func judge(_ number: Int, isNeedless: Bool = false) throws -> Sentence {
         let begun = Clock.children
-        let child = try ForkedChild(limit: limit) { try deliberate(number) }
+        let child = try ForkedChild(limit: limit) { try deliberate(number, isNeedless) }
         let (said, status) = child.wait()
         let milliseconds = Int((Clock.children - begun) * 1000)
         let parts = said.split(separator: "\t", maxSplits: 1).map(String.init)
         if status == 0, let killer = parts.first {
             return Sentence(
-                killer: killer == "none" ? nil : killer, detail: parts.count > 1 ? parts[1] : "",
-                milliseconds: milliseconds)
+                killer: killer == "none" ? nil : killer, isUnfinished: false,
+                detail: parts.count > 1 ? parts[1] : "", milliseconds: milliseconds)
         }
         let signal = status & 0x7f
         guard signal != 0 else { throw ValidationError("mutant \(number): no verdict: \(said)") }
         return Sentence(
-            killer: signal == SIGXCPU ? "time" : "trap", detail: "signal \(signal)",
-            milliseconds: milliseconds)
+            killer: signal == SIGXCPU ? nil : "trap", isUnfinished: signal == SIGXCPU,
+            detail: "signal \(signal)", milliseconds: milliseconds)
     }
 
     /// In the child: all scenarios, for what is wrong and then for what is needless; every shape of a step; a random
     /// workload.
-    private func deliberate(_ number: Int) throws -> String {
+    private func deliberate(_ number: Int, _ isNeedless: Bool) throws -> String {
         try switchOn(number)
-        for isCounted in [false, true] {
+        for isCounted in isNeedless ? [true] : [false, true] {
             let outcome = campaign.outcome(nil, isCounted: isCounted)
             if let killer = outcome.killer { return "\(killer)\t\(outcome.detail)" }
         }

@@ -43,13 +43,14 @@ struct SourceMutantsCommand: ParsableCommand {
         }
         print("the engine itself: nothing found in \(engine.milliseconds) ms")
         let mutants = catalogue.mutants.filter {
-            $0.judge == .lab && (only.isEmpty || $0.name.contains(only))
+            ($0.judge == .lab || $0.judge == .budget) && (only.isEmpty || $0.name.contains(only))
         }
         for (index, mutant) in mutants.enumerated() where index % workers == worker {
-            let sentence = try court.judge(mutant.number)
+            let sentence = try court.judge(mutant.number, isNeedless: mutant.judge == .budget)
             print(
                 MutantReport.Verdict(
-                    name: mutant.name, killer: sentence.killer, milliseconds: sentence.milliseconds
+                    name: mutant.name, killer: sentence.killer, isUnfinished: sentence.isUnfinished,
+                    milliseconds: sentence.milliseconds
                 ).line)
             if verbose { print("  \(sentence.detail)") }
         }

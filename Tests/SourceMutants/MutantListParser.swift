@@ -6,7 +6,7 @@
 ///     door  What the door's operators do for it.
 ///     mutant commitWithoutFence
 ///     origin PMDK #1
-///     by SomeTests
+///     by SomeTests                      (or: budget; without such a line the crash lab)
 ///     equivalent  Why it is the same program.
 ///     survives  Why nothing notices it.
 ///     in Transactions/Commit.swift
@@ -53,7 +53,7 @@ struct MutantListParser {
         case "door": try withClass { $0.door = Self.joined($0.door, text) }
         case "mutant": try withClass { $0.mutants.append(SourceMutant(name: text)) }
         case "origin": try withMutant { $0.origin = text }
-        case "by": try withMutant { $0.judge = .tests(text) }
+        case "by": try withMutant { $0.judge = text == "budget" ? .budget : .tests(text) }
         case "equivalent": try withMutant { $0.proof = Self.joined($0.proof, text) }
         case "survives": try withMutant { $0.gap = Self.joined($0.gap, text) }
         case "in": try withMutant { $0.hunks.append(SourceMutant.Hunk(file: text)) }

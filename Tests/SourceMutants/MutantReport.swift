@@ -3,9 +3,9 @@ package struct MutantReport {
     /// `SOURCE name result killer milliseconds`, as one judge says it.
     package struct Verdict: Sendable {
         package let name: String
-        /// `killed` or `survived`.
+        /// `killed`, `survived` or `unfinished`: no end within the limit, which counts as open.
         package let result: String
-        /// What noticed it: a rung of the lab, `test`, `trap`, `time`; `none`.
+        /// What noticed it: a rung of the lab, `test`, `trap`; `none`.
         package let killer: String
         package let milliseconds: Int
 
@@ -20,9 +20,9 @@ package struct MutantReport {
 
         package var line: String { "SOURCE \(name) \(result) \(killer) \(milliseconds)" }
 
-        package init(name: String, killer: String?, milliseconds: Int) {
+        package init(name: String, killer: String?, isUnfinished: Bool, milliseconds: Int) {
             self.name = name
-            result = killer == nil ? "survived" : "killed"
+            result = killer != nil ? "killed" : isUnfinished ? "unfinished" : "survived"
             self.killer = killer ?? "none"
             self.milliseconds = milliseconds
         }
@@ -98,8 +98,8 @@ package struct MutantReport {
             *By*: what noticed it. *door*: the audit of the door. *cut*: a power cut. *nested*: one in
             recovery, or after a kill. *use*: the life after it. *live*: a comparison while running.
             *cost*: the budget of stores, flushes and fences. *test*: a test. *trap*: the process ended.
-            *time*: it did not end. Times are milliseconds of the processor to the kill, the class's
-            median; a test's are those of its process.
+            Times are milliseconds of the processor to the kill, the class's median; a test's are those
+            of its process. What comes to no end within the limit counts as open.
 
             \(families)
             ## Bugs of other engines

@@ -4,6 +4,8 @@ package struct SourceMutant: Sendable {
     package enum Judge: Sendable, Equatable {
         /// The crash lab.
         case lab
+        /// The crash lab, by the budgets of stores, flushes and fences: nothing is wrong, but needless.
+        case budget
         /// The tests that a filter names: what no crash shows.
         case tests(String)
     }

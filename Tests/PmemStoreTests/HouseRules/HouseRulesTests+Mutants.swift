@@ -1,0 +1,39 @@
+import SourceMutants
+import Testing
+
+// The mutants of the source follow the source; `make source-mutants` builds and judges them.
+
+extension HouseRulesTests {
+    /// How many classes each family of the catalogue has.
+    private static let families: [(letter: Character, count: Int)] = [
+        ("F", 15), ("P", 5), ("T", 11), ("L", 14), ("A", 11), ("R", 17), ("C", 7), ("M", 9),
+    ]
+
+    @Test("Every mutant's text is in the sources exactly once")
+    func applies() throws {
+        let woven = try WovenPackage(root: SourceTree.root)
+        let sources = try woven.sources()
+        #expect(woven.catalogue.mutants.count > 100)
+        for mutant in woven.catalogue.mutants {
+            #expect(!mutant.hunks.isEmpty, "\(mutant.name) changes nothing")
+            let isWoven = mutant.hunks.contains {
+                sources["Sources/PmemStore/" + $0.file]?.contains("isOn(\(mutant.number))") ?? false
+            }
+            #expect(isWoven, "\(mutant.name)")
+        }
+    }
+
+    @Test("Every class of the catalogue has mutants, or a reason why not")
+    func classes() throws {
+        let catalogue = try WovenPackage(root: SourceTree.root).catalogue
+        var codes = catalogue.classes.map(\.code)
+        let wanted = Self.families.flatMap { family in (1...family.count).map { "\(family.letter)\($0)" } }
+        #expect(codes == wanted)
+        codes.removeAll { code in
+            catalogue.classes.contains { $0.code == code && (!$0.mutants.isEmpty || $0.reason != nil) }
+        }
+        #expect(codes.isEmpty, "\(codes)")
+        // Bugs of other engines, made again.
+        #expect(catalogue.mutants.count { $0.origin != nil } >= 12)
+    }
+}
