@@ -1,7 +1,7 @@
 import SourceMutants
 import Testing
 
-/// How mutants get into a source. `make source-mutants` builds and judges them; that they fit the sources is a house rule.
+/// How mutants get into a source. `make source-mutants` judges them; that they fit the sources is a house rule.
 @Suite("Mutants: of the source")
 struct SourceMutantTests {
     @Test("Expressions, statements and mutants within mutants are woven as they should be")

@@ -93,7 +93,7 @@ struct MediaDamageTests {
             image.memory.setEverywhere(offset, image.memory.word(offset) ^ 1 << bit)
             let before = image.memory.imageHash
             let verdict = image.check(allowed: [model.expected(at: commit)])
-            if verdict.error != nil {
+            if verdict.commit == nil {
                 #expect(image.memory.imageHash == before, "refused, and written to: \(offset), bit \(bit)")
             }
             guard let failure = verdict.failure ?? FutureUse(image).failure(from: commit, model) else {
