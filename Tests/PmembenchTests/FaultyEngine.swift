@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 
 @testable import pmembench
@@ -48,6 +49,8 @@ final class FaultyEngine<Kind: EngineFault>: BenchmarkEngine {
     }
 
     private let state: Mutex<State>
+    /// Held while two values change together.
+    private let transfer = NSLock()
     private let directory: String
     let mediumCounters: MediumCounters?
 
@@ -127,6 +130,8 @@ final class FaultyEngine<Kind: EngineFault>: BenchmarkEngine {
     }
 
     func changePair<Change: PairChange>(_ first: RawSpan, _ second: RawSpan, _ change: inout Change) -> Bool {
+        transfer.lock()
+        defer { transfer.unlock() }
         let areFound = change.see(first, second) { get($0, &$1) }
         if Kind.fault == .hidesTransfers { return areFound }
         put(first, change.first)

@@ -4,7 +4,7 @@ import Testing
 
 /// A workload fails loudly when the engine is wrong: figures of a run that was not checked are worth nothing.
 @Suite struct WorkloadCheckTests {
-    /// All but the one that needs a process of its own; ToolTests has it.
+    /// All but the one that needs a process of its own; `OpenKilledTests` has it.
     private static let all = Workload.allCases.filter { $0 != .openKilled }
 
     @Test(arguments: all, [1, 3])

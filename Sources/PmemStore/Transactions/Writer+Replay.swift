@@ -14,6 +14,8 @@ extension Writer {
                     .commitLog, offset: LeafEntry.offset(operation),
                     detail: "the log replaces \(operation.replaced), the tree does not have it"))
         }
+        // Where it goes may be told by the keys of older records: whoever removes those removes the evidence.
+        if !isFound, trees.path.depth > 0 { try unsafe space.verifyTies(of: key, in: trees.path.leaf) }
         try unsafe enter(LeafEntry.reference(operation), key: key, isFound: isFound)
     }
 

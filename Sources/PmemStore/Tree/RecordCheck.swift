@@ -17,6 +17,12 @@ extension NodeSpace {
     @inline(never)
     package func verifyTies(of key: KeyBytes, root: NodeReference) throws(StoreError) {
         guard let leaf = try unsafe leaf(for: key, root: root), !leaf.isCatalog else { return }
+        try unsafe verifyTies(of: key, in: leaf)
+    }
+
+    /// As ``verifyTies(of:root:)``, for whoever has found the leaf.
+    @inline(__always)
+    func verifyTies(of key: KeyBytes, in leaf: NodePointer) throws(StoreError) {
         let bound = unsafe leaf.bound(of: key)
         if !bound.isTied { return }
         var index = bound.index

@@ -117,31 +117,56 @@ struct RecoveryRegressionTests {
         let range = ModelOperation.deleteRange(low: keys[1], high: keys[2], table: 1)
         let run = try CrashRun(
             start: [.commit(keys.map { .put([1], key: $0, table: 1) }), .checkpoint], context: "rotten")
-        func rot() throws {
-            let root = try run.store.view(1).tree.reference
-            let space = run.store.engine.space
-            let first = try unsafe keys[0].withUnsafeBytes { try unsafe space.lookup($0, root: root) }
-            let place = Int(RecordReference(raw: first).offset) + 16
-            run.memory.setEverywhere(place, run.memory.word(place) ^ 3 << 40)
-        }
-        func isRefused(_ body: () throws -> Void) {
-            do {
-                try body()
-                Issue.record("the rotten key was believed")
-            } catch StoreError.corrupted(let corruption) {
-                #expect(corruption.structure == .record)
-            } catch {
-                Issue.record(error)
-            }
-        }
         run.explorer.isQuiet = true
-        try rot()
+        try rot(keys[0], by: 3, in: run)
         isRefused { try run.store.commit([range]) }
         try run.restart(seed: 1, context: "rotten")
         run.explorer.isQuiet = true
         try run.run(.commit([range]))
-        try rot()
+        try rot(keys[0], by: 3, in: run)
         isRefused { try run.recover() }
+    }
+
+    @Test("Replay does not place a new key by a rotten one: who is deleted later takes the evidence away")
+    func rottenNeighbour() throws {
+        let keys = ["the same 1", "the same 3", "the same 5", "the same 6"].map { Array($0.utf8) }
+        let run = try CrashRun(
+            start: [.commit(keys.dropLast().map { .put([1], key: $0, table: 1) }), .checkpoint],
+            context: "rotten")
+        run.explorer.isQuiet = true
+        let offset = try place(of: keys[1], in: run)
+        try run.run(.commit([.put([1], key: keys[3], table: 1)]))
+        try run.run(.commit([.delete(keys[1], table: 1)]))
+        // "the same 7" would be behind the new key, and the last one before it.
+        rot(at: offset, by: 4, in: run)
+        isRefused { try run.recover() }
+    }
+
+    /// Changes the last byte of a key of ten bytes.
+    private func rot(_ key: [UInt8], by bits: UInt64, in run: CrashRun) throws {
+        rot(at: try place(of: key, in: run), by: bits, in: run)
+    }
+
+    private func rot(at offset: Int, by bits: UInt64, in run: CrashRun) {
+        run.memory.setEverywhere(offset + 16, run.memory.word(offset + 16) ^ bits << 40)
+    }
+
+    private func place(of key: [UInt8], in run: CrashRun) throws -> Int {
+        let root = try run.store.view(1).tree.reference
+        let space = run.store.engine.space
+        let reference = try unsafe key.withUnsafeBytes { try unsafe space.lookup($0, root: root) }
+        return Int(RecordReference(raw: reference).offset)
+    }
+
+    private func isRefused(_ body: () throws -> Void) {
+        do {
+            try body()
+            Issue.record("the rotten key was believed")
+        } catch StoreError.corrupted(let corruption) {
+            #expect(corruption.structure == .record)
+        } catch {
+            Issue.record(error)
+        }
     }
 
     private static var modelOfFirst: CrashModel {
