@@ -18,7 +18,7 @@ struct SyncOrderTests {
         // Where a sanitizer has its own idea of these functions, none is counted.
         if calls.isEmpty { return }
         let renames = calls.indices.filter { calls[$0] == "renameat2" }
-        #expect(renames.count == (what == "create" ? 2 : 1))
+        #expect(what == "create" ? renames.count == 2 : !renames.isEmpty)
         for (number, rename) in renames.enumerated() {
             let before = calls[..<rename]
             let written = try #require(before.lastIndex(of: "pwrite"))
