@@ -81,7 +81,7 @@ struct Sweep {
     /// Allocations that are there after each repetition are leaks; what is there after one may be a cache.
     private mutating func leaks(_ n: UInt64, _ first: Int64) throws -> [String] {
         var least = first
-        for _ in 0..<2 where least > 0 {
+        for _ in 0..<6 where least > 0 {
             let before = Resources.now().allocations
             _ = try disturb(n)
             least = min(least, Resources.now().allocations - before)
