@@ -263,16 +263,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
 
     /// Gives a slot or a run back.
     package mutating func release(_ offset: UInt64) throws(StoreError) {
-        let index = ChunkMap.index(offset)
-        let chunk = unsafe map[index]
-        if unsafe chunk.pointee.kind == Chunk.run {
-            releaseRun(index)
-            return
-        }
-        guard let slot = unsafe ChunkMap.slot(chunk, offset) else {
-            throw damaged(index, "no slot at \(offset)")
-        }
-        try release(SlotGroup(chunk: index, word: slot >> 6, bits: 1 << UInt64(slot & 63)))
+        try release(SlotGroup(offset, in: map))
     }
 
     /// Gives slots of one word, or a run, back.

@@ -13,6 +13,27 @@ struct SlotGroup: Equatable {
 }
 
 extension SlotGroup {
+    /// The slot or the run that starts at an offset.
+    ///
+    /// - Throws: ``StoreError/corrupted(_:)`` when none does.
+    init(_ offset: UInt64, in map: ChunkMap) throws(StoreError) {
+        let index = ChunkMap.index(offset)
+        if unsafe map[index].pointee.kind == Chunk.run {
+            self.init(chunk: index, word: nil, bits: 0)
+            return
+        }
+        guard let slot = unsafe ChunkMap.slot(map[index], offset) else {
+            throw Self.damaged(index, "no slot at \(offset)")
+        }
+        self.init(chunk: index, word: slot >> 6, bits: 1 << UInt64(slot & 63))
+    }
+
+    private static func damaged(_ index: Int, _ detail: String) -> StoreError {
+        .corrupted(
+            .init(.chunkTable, offset: UInt64(index) << Space.chunkShift, detail: "chunk \(index): \(detail)")
+        )
+    }
+
     /// Groups offsets in address order. They stay taken until they are set free: their chunks stay what they are.
     ///
     /// - Throws: ``StoreError/corrupted(_:)`` when no slot starts at an offset, or one comes twice.
@@ -22,21 +43,16 @@ extension SlotGroup {
         var bits = [UInt64](repeating: 0, count: Space.chunkBytes / Int(CPM_LINE) / 64)
         for stretch in byChunk(offsets) {
             let index = ChunkMap.index(stretch[stretch.startIndex])
-            let chunk = unsafe map[index]
-            if unsafe chunk.pointee.kind == Chunk.run {
-                groups.append(SlotGroup(chunk: index, word: nil, bits: 0))
-                continue
-            }
             for offset in stretch {
-                guard let slot = unsafe ChunkMap.slot(chunk, offset),
-                    bits[slot >> 6] >> UInt64(slot & 63) & 1 == 0
-                else {
-                    let detail = "chunk \(index): no slot here, or set free twice"
-                    throw .corrupted(.init(.chunkTable, offset: offset, detail: detail))
+                let slot = try SlotGroup(offset, in: map)
+                guard let word = slot.word else {
+                    groups.append(slot)
+                    continue
                 }
-                bits[slot >> 6] |= 1 << UInt64(slot & 63)
+                if bits[word] & slot.bits != 0 { throw damaged(index, "slot at \(offset) is set free twice") }
+                bits[word] |= slot.bits
             }
-            let words = unsafe chunk.pointee.words
+            let words = unsafe map[index].pointee.words
             for word in 0..<words where bits[word] != 0 {
                 groups.append(SlotGroup(chunk: index, word: word, bits: bits[word]))
                 bits[word] = 0

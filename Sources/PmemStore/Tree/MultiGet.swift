@@ -49,7 +49,9 @@ internal import CPmem
             for index in 0..<count {
                 let node = pointer(index)
                 let child = unsafe node.childReference(node.childIndex(keys[index]))
-                space.prefetchSearch(child, isLeaf: level == 0)
+                if let node = space.nodeToFetch(child) {
+                    if level == 0 { node.prefetchHeads() } else { node.prefetchAll() }
+                }
                 unsafe references[index] = child.raw
             }
             for index in 0..<count {

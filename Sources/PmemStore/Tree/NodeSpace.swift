@@ -102,18 +102,12 @@ package struct NodeSpace<M: Medium>: Sendable {
         return unsafe RecordPointer(medium.read(offset, Record.headerBytes))
     }
 
-    /// Fetches the lines of a node that a search in it reads, without a look at it: nothing waits. The one reference
-    /// that is read of a leaf is not among them.
+    /// The node that a reference names, to be fetched and not to be looked at: nothing waits. nil: beyond the store.
     @inline(__always)
-    func prefetchSearch(_ reference: NodeReference, isLeaf: Bool) {
-        if !reference.isResident, reference.offset > verified.storeBytes - UInt64(NodeLayout.byteCount) {
-            return
-        }
-        let address =
-            unsafe reference.isResident
-            ? NodePointer(resident: reference).address : medium.base + Int(reference.offset)
-        for line in 0..<(isLeaf ? 8 : 15) { unsafe cpm_prefetch(address + 64 * line) }
-        if isLeaf { unsafe cpm_prefetch(address + NodeLayout.leafPrefix) }
+    func nodeToFetch(_ reference: NodeReference) -> NodePointer? {
+        if reference.isResident { return NodePointer(resident: reference) }
+        if reference.offset > verified.storeBytes - UInt64(NodeLayout.byteCount) { return nil }
+        return unsafe NodePointer(medium.base + Int(reference.offset))
     }
 
     /// Fetches the first two lines of the record that a leaf entry names.

@@ -16,17 +16,12 @@ struct LeafBound {
 }
 
 extension NodePointer {
-    /// Fetches the lines that a search in this node reads, all at once instead of one miss after the other.
+    /// Fetches what a search in a leaf reads before it knows which reference it wants, all at once instead of one miss
+    /// after the other.
     @inline(__always)
-    package func prefetchHeads() {
-        unsafe cpm_prefetch(address)
-        unsafe cpm_prefetch(address + 64)
-        unsafe cpm_prefetch(address + 128)
-        unsafe cpm_prefetch(address + 192)
-        unsafe cpm_prefetch(address + 256)
-        unsafe cpm_prefetch(address + 320)
-        unsafe cpm_prefetch(address + 384)
-        unsafe cpm_prefetch(address + 448)
+    func prefetchHeads() {
+        for line in 0..<8 { unsafe cpm_prefetch(address + 64 * line) }
+        unsafe cpm_prefetch(address + NodeLayout.leafPrefix)
     }
 
     /// Fetches all lines, those first that every search in a leaf reads: of heads and references it reads few, but only
@@ -190,19 +185,12 @@ extension NodeSpace {
         while node.level > level {
             let child = unsafe NodeReference(raw: cpm_load8(node.children + node.childIndex(key)))
             if node.level == level + 1 {
-                prefetchLines(child)
+                nodeToFetch(child)?.prefetchAll()
                 return
             }
             guard let next = nodeIfVerified(child), next.level < node.level else { return }
             node = next
         }
-    }
-
-    private func prefetchLines(_ node: NodeReference) {
-        if !node.isResident, node.offset > verified.storeBytes - UInt64(NodeLayout.byteCount) { return }
-        let address =
-            unsafe node.isResident ? NodePointer(resident: node).address : medium.base + Int(node.offset)
-        for line in 0..<NodeLayout.byteCount / 64 { unsafe cpm_prefetch(address + 64 * line) }
     }
 
     /// The reference that a key has in a tree; 0 when it is not there.
