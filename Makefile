@@ -112,7 +112,7 @@ thread-test:
 # Inputs of libFuzzer's making, FUZZ_SECONDS for each target.
 fuzz:
 	@scripts/ensure-packages $(PACKAGES)
-	scripts/fuzz $(FUZZ_SECONDS) operations image
+	scripts/fuzz $(FUZZ_SECONDS) operations image texts
 
 # Which regions of the engine the tests run.
 coverage:

@@ -22,15 +22,31 @@ let engines = [
     (trait: "LevelDB", module: "CLevelDB", package: "libleveldb-dev"),
 ]
 
+/// Only for `make fuzz`: programs without a main function of their own, because libFuzzer brings it.
+let isFuzzed = Context.environment["PMEMSTORE_FUZZ"] != nil
+
+/// A program. A fuzz target that calls into it takes it as a library, whose entry is a function like any other.
+func program(
+    _ name: String, path: String? = nil, _ dependencies: [Target.Dependency]
+) -> Target {
+    if !isFuzzed {
+        return .executableTarget(
+            name: name, dependencies: dependencies, path: path, swiftSettings: settings)
+    }
+    let entry = name.replacing("-", with: "_") + "_main"
+    let flags = ["-enable-testing", "-Xfrontend", "-entry-point-function-name", "-Xfrontend", entry]
+    return .target(
+        name: name, dependencies: dependencies, path: path, swiftSettings: settings + [.unsafeFlags(flags)])
+}
+
 let package = Package(
     name: "PmemStore",
     products: [
         .library(name: "PmemStore", targets: ["PmemStore"]),
         .library(name: "PmemStoreTesting", targets: ["PmemStoreTesting"]),
-        .executable(name: "pmembench", targets: ["pmembench"]),
-        .executable(name: "pmemstore", targets: ["pmemstore"]),
-        .executable(name: "crashlab", targets: ["crashlab"]),
-    ],
+    ]
+        + (isFuzzed
+            ? [] : ["pmembench", "pmemstore", "crashlab"].map { .executable(name: $0, targets: [$0]) }),
     traits: Set(
         engines.map { .trait(name: $0.trait, description: "pmembench with \($0.trait); needs \($0.package)") }
     ),
@@ -47,30 +63,22 @@ let package = Package(
         .target(name: "CBusGuard"),
         .target(name: "PmemStore", dependencies: ["CPmem", "CBusGuard"], swiftSettings: settings),
         .target(name: "PmemStoreTesting", dependencies: ["PmemStore"], swiftSettings: settings),
-        .executableTarget(
-            name: "crashlab",
-            dependencies: [
+        program(
+            "crashlab",
+            [
                 "PmemStore", "PmemStoreTesting", "SourceMutants",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ],
-            swiftSettings: settings
-        ),
-        .executableTarget(
-            name: "pmembench",
-            dependencies: [
+            ]),
+        program(
+            "pmembench",
+            [
                 "PmemStore", "CPmem",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
-            ] + engines.map { .target(name: $0.module, condition: .when(traits: [$0.trait])) },
-            swiftSettings: settings
-        ),
-        .executableTarget(
-            name: "pmemstore",
-            dependencies: [
-                "PmemStore", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ],
-            swiftSettings: settings
-        ),
+            ] + engines.map { .target(name: $0.module, condition: .when(traits: [$0.trait])) }),
+        program(
+            "pmemstore",
+            ["PmemStore", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
         .target(name: "CLeaseAttacks"),
         .executableTarget(
             name: "ring-buffer", dependencies: ["PmemStore"], path: "Examples/RingBuffer",
@@ -78,9 +86,7 @@ let package = Package(
         .executableTarget(
             name: "crashed-bank", dependencies: ["PmemStore", "PmemStoreTesting"],
             path: "Examples/CrashedBank", swiftSettings: settings),
-        .executableTarget(
-            name: "lease-matrix", dependencies: ["PmemStore", "CPmem", "CLeaseAttacks"],
-            swiftSettings: settings),
+        program("lease-matrix", ["PmemStore", "CPmem", "CLeaseAttacks"]),
         .testTarget(
             name: "PmemStoreTests",
             dependencies: [
@@ -113,12 +119,28 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
-// Programs without a main function of their own: libFuzzer brings it. Only for `make fuzz`.
-if Context.environment["PMEMSTORE_FUZZ"] != nil {
+/// Every parser of text of the package, and what runs them: libFuzzer, or a few inputs in each test run.
+let textFuzzing: [Target.Dependency] = [
+    "PmemStore", "PmemStoreTesting", "SourceMutants", "pmembench", "pmemstore", "crashlab", "lease-matrix",
+]
+let textPath = "Tests/FuzzTargets/Texts"
+let textFiles = ["corpus.txt", "tokens.dict"]
+
+if isFuzzed {
     for name in ["Image", "Operations"] {
         package.targets.append(
             .executableTarget(
                 name: "fuzz" + name, dependencies: ["StoreFuzzing"], path: "Tests/FuzzTargets/" + name,
+                exclude: name == "Image" ? ["corpus.hex"] : [],
                 swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]))
     }
+    package.targets.append(
+        .executableTarget(
+            name: "fuzzTexts", dependencies: textFuzzing, path: textPath, exclude: textFiles + ["Tests"],
+            swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]))
+} else {
+    package.targets.append(
+        .testTarget(
+            name: "TextFuzzTests", dependencies: textFuzzing, path: textPath,
+            exclude: textFiles + ["Target"], swiftSettings: settings))
 }

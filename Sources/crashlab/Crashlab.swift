@@ -16,6 +16,15 @@ struct Crashlab: ParsableCommand {
         ])
 }
 
+/// The share of one of several workers.
+///
+/// - Throws: where nobody would do any of the work.
+func checkShare(worker: Int, workers: Int) throws {
+    guard workers > 0, (0..<workers).contains(worker) else {
+        throw ValidationError("--worker must be from 0 to --workers minus 1, not \(worker) of \(workers)")
+    }
+}
+
 /// Stores are opened by the million in one thread: their memory is kept.
 func prepareProcess() {
     unsafe Virtual.reuse = RangeReuse()

@@ -31,6 +31,11 @@ struct ExploreCommand: ParsableCommand {
         return plan
     }
 
+    func validate() throws {
+        try checkShare(worker: worker, workers: workers)
+        guard seed <= 1 << 62 else { throw ValidationError("--seed must be at most \(1 << 62)") }
+    }
+
     func run() throws {
         prepareProcess()
         var exploration = Exploration(command: self)

@@ -15,6 +15,10 @@ struct MutantsCommand: ParsableCommand {
     @Option(help: "Only mutants whose description contains this.") var only = ""
     @Flag(help: "Without the audit of the door: only crashes and costs can notice.") var unaudited = false
 
+    func validate() throws {
+        try checkShare(worker: worker, workers: workers)
+    }
+
     func run() throws {
         prepareProcess()
         let campaign = try makeCampaign(MutationScenario.all)

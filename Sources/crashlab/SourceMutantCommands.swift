@@ -32,6 +32,8 @@ struct SourceMutantsCommand: ParsableCommand {
     @Option(help: "Seconds of processor time for each mutant.") var limit: UInt32 = 300
     @Flag(help: "Prints what noticed each.") var verbose = false
 
+    func validate() throws { try checkShare(worker: worker, workers: workers) }
+
     func run() throws {
         prepareProcess()
         let catalogue = try WovenPackage(root: package).catalogue

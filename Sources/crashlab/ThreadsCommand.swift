@@ -17,6 +17,12 @@ struct ThreadsCommand: ParsableCommand {
     @Option(help: "Most preemptions of which all schedules are run, as far as the time goes.") var bound = 2
     @Option(help: "First seed of random schedules, which take half the time.") var seed: UInt64 = 1
 
+    func validate() throws {
+        try checkShare(worker: worker, workers: workers)
+        guard bound <= 8 else { throw ValidationError("--bound must be at most 8, not \(bound)") }
+        guard seed <= 1 << 62 else { throw ValidationError("--seed must be at most \(1 << 62)") }
+    }
+
     func run() throws {
         prepareProcess()
         let begun = Clock.wall

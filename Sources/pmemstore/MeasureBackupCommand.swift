@@ -22,6 +22,15 @@ struct MeasureBackupCommand: ParsableCommand {
     @Flag(help: "Accept media that forget at a power cut.")
     var acceptVolatile = false
 
+    func validate() throws {
+        guard (1...1 << 24).contains(mebibytes) else {
+            throw ValidationError("--mebibytes must be from 1 to \(1 << 24)")
+        }
+        guard (0...1_000_000_000).contains(rate) else {
+            throw ValidationError("--rate must be from 0 to 1000000000")
+        }
+    }
+
     func run() throws {
         let path = directory + "/measure-backup.\(getpid())"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)

@@ -16,14 +16,14 @@
 ///     ~ guard {{original => mutated}} else { return }      (one expression or several)
 ///
 /// Lines that begin with `#` and empty lines mean nothing.
-struct MutantListParser {
+package struct MutantListParser {
     private let path: String
     private var lineNumber = 0
     private var families: [MutantCatalogue.Family] = []
 
-    init(path: String) { self.path = path }
+    package init(path: String) { self.path = path }
 
-    mutating func parse(_ text: String) throws -> [MutantCatalogue.Family] {
+    package mutating func parse(_ text: String) throws -> [MutantCatalogue.Family] {
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
             lineNumber += 1
             if line.isEmpty || line.hasPrefix("#") { continue }

@@ -20,7 +20,7 @@ public struct PowerCutMode: Sendable, Equatable {
     }
 
     /// The mode that a text asks for: `SEED` or `SEED,LOSTFENCES`; nil when it is neither.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         let numbers = text.split(separator: ",", omittingEmptySubsequences: false).map { UInt64($0) }
         guard let seed = numbers.first ?? nil, numbers.count <= 2 else { return nil }
         guard let lostFences = numbers.count == 2 ? numbers[1] : 0 else { return nil }

@@ -28,9 +28,7 @@ package enum CrashWorkload: Sendable, Equatable {
         guard parts.count == 4, let model = MediumModel(rawValue: parts[3]) else { return nil }
         if parts[0] == "seq", let start = Int(parts[1]), start >= 0, start < OperationShapes.startNames.count
         {
-            let shapes = parts[2].split(separator: ".").compactMap { Int($0) }
-            guard !shapes.isEmpty,
-                shapes.allSatisfy({ $0 >= 0 && $0 < OperationShapes.names.count })
+            guard let shapes = Self.numbers(parts[2], below: OperationShapes.names.count), !shapes.isEmpty
             else { return nil }
             self = .sequence(start: start, shapes: shapes, model: model)
         } else if parts[0] == "thr", let plan = SchedulePlan(parts[2]),
@@ -38,13 +36,28 @@ package enum CrashWorkload: Sendable, Equatable {
         {
             self = .threads(scenario: parts[1], plan: plan, model: model)
         } else if parts[0] == "rnd", let seed = UInt64(parts[1]) {
-            let counts = parts[2].split(separator: "-" as Character).map(String.init)
-            guard (1...2).contains(counts.count), let steps = Int(counts[0]), steps > 0 else { return nil }
-            let kept = counts.count == 1 ? nil : counts[1].split(separator: ".").compactMap { Int($0) }
+            let counts = parts[2].split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
+            guard let steps = Int(counts[0]), (1...Self.mostSteps).contains(steps) else { return nil }
+            var kept: [Int]?
+            if counts.count > 1 {
+                guard let numbers = Self.numbers(String(counts[1]), below: steps) else { return nil }
+                kept = numbers
+            }
             self = .random(seed: seed, steps: steps, model: model, kept: kept)
         } else {
             return nil
         }
+    }
+
+    /// Of a random workload that a token names: what a slip of the pen asks for never ends.
+    private static let mostSteps = 100_000
+
+    /// Numbers joined by points, none at all included; nil where one of them is none, or too large.
+    private static func numbers(_ text: String, below limit: Int) -> [Int]? {
+        if text.isEmpty { return [] }
+        let numbers = text.split(separator: ".", omittingEmptySubsequences: false).map { Int($0) }
+        guard numbers.allSatisfy({ (0..<limit).contains($0 ?? -1) }) else { return nil }
+        return numbers.compactMap(\.self)
     }
 
     package var model: MediumModel {

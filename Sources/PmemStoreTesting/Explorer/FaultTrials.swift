@@ -63,9 +63,9 @@ final class FaultTrials {
             lines = image.memory.endRecording()
         }
         load(future)
-        guard let fault = told ?? MediaFault.random(on: lines, image.memory, using: &random) else {
-            return nil
-        }
+        guard let fault = told ?? MediaFault.random(on: lines, image.memory, using: &random),
+            fault.fits(image.memory)
+        else { return nil }
         return (fault, judge(future, fault, promise))
     }
 

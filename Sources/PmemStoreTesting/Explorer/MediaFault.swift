@@ -38,6 +38,12 @@ package struct MediaFault: Sendable, Equatable, CustomStringConvertible {
         self.init(kind, place, detail)
     }
 
+    /// Places that a memory has. A token may name any.
+    func fits(_ memory: SimulatedMemory) -> Bool {
+        place < memory.byteCount
+            && (kind != .misdirected || detail % 64 == 0 && detail < UInt64(memory.byteCount))
+    }
+
     package var description: String { "\(kind)-\(place)-\(String(detail, radix: 16))" }
 
     /// A fault of any kind on one of the lines.

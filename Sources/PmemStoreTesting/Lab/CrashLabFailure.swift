@@ -26,8 +26,8 @@ public struct CrashLabFailure: Error, Sendable, CustomStringConvertible {
 }
 
 /// Name, moment and decisions: what repeats one state.
-struct CrashLabToken: Equatable, CustomStringConvertible {
-    let name: String
+package struct CrashLabToken: Equatable, CustomStringConvertible {
+    package let name: String
     let event: Int
     let decisions: [Int32]
 
@@ -38,18 +38,16 @@ struct CrashLabToken: Equatable, CustomStringConvertible {
     }
 
     /// As ``description`` writes it; a name may hold colons.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        guard parts.count >= 4, parts[0] == "pmsl1", let event = Int(parts[parts.count - 2]), event >= 0
+        guard parts.count >= 4, parts[0] == "pmsl1", let event = Int(parts[parts.count - 2]), event >= 0,
+            let decisions = DecisionVector.parse(parts[parts.count - 1])
         else { return nil }
-        let numbers = parts[parts.count - 1].split(separator: ".").map { Int32($0) }
-        guard numbers.allSatisfy({ $0 ?? -1 >= 0 }) else { return nil }
         self.init(
-            name: parts[1..<(parts.count - 2)].joined(separator: ":"), event: event,
-            decisions: numbers.compactMap(\.self))
+            name: parts[1..<(parts.count - 2)].joined(separator: ":"), event: event, decisions: decisions)
     }
 
-    var description: String {
+    package var description: String {
         "pmsl1:\(name):\(event):\(decisions.map(String.init).joined(separator: "."))"
     }
 }

@@ -79,19 +79,35 @@ package struct CrashStep: Sendable, Equatable, CustomStringConvertible {
         "\(event):\(decisions.map(String.init).joined(separator: "."))" + (turn.map { ":\($0)" } ?? "")
     }
 
+    /// Each level has a memory of its own.
+    private static let deepest = 4
+
     /// Steps as `description` writes them, joined by colons.
     static func path(_ parts: some Collection<String>) -> [CrashStep]? {
         var rest = Array(parts)
         var path: [CrashStep] = []
         while !rest.isEmpty {
-            guard rest.count >= 2, let event = Int(rest[0]) else { return nil }
-            let decisions = rest[1].split(separator: ".").map { Int32($0) }
-            guard decisions.allSatisfy({ $0 ?? -1 >= 0 }) else { return nil }
+            guard rest.count >= 2, let event = Int(rest[0]), event >= 0,
+                let decisions = DecisionVector.parse(rest[1]), path.count < deepest
+            else { return nil }
             let turn = rest.count > 2 ? Turn(rest[2]) : nil
             if rest.count > 2, turn == nil { return nil }
-            path.append(CrashStep(event: event, decisions: decisions.compactMap(\.self), turn: turn))
+            path.append(CrashStep(event: event, decisions: decisions, turn: turn))
             rest.removeFirst(min(rest.count, 3))
         }
         return path
+    }
+}
+
+/// Which of several futures was taken at each decision, as tokens have it.
+enum DecisionVector {
+    /// More futures than a decision can have; it keeps sums from overflowing.
+    private static let highest: Int32 = 1 << 30
+
+    /// Numbers joined by points; nil where one of them is none.
+    static func parse(_ text: some StringProtocol) -> [Int32]? {
+        let numbers = text.split(separator: ".").map { Int32($0) }
+        guard numbers.allSatisfy({ (0...highest).contains($0 ?? -1) }) else { return nil }
+        return numbers.compactMap(\.self)
     }
 }

@@ -22,20 +22,24 @@ package enum SchedulePlan: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
+    /// No run has so many: what a slip of the pen asks for takes all memory.
+    private static let mostMoments: UInt64 = 1_000_000
+
     /// As `description` writes it.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         guard let kind = text.first else { return nil }
         let parts = text.dropFirst().split(separator: "+").map {
             $0.split(separator: ".").map { UInt64($0) }
         }
         guard parts.allSatisfy({ !$0.contains(nil) }) else { return nil }
-        let numbers = parts.map { $0.compactMap(\.self).map { Int(truncatingIfNeeded: $0) } }
-        if kind == "p", numbers.allSatisfy({ $0.count == 2 }) {
-            self = .preemptions(numbers.map { Preemption(moment: $0[0], thread: $0[1]) })
-        } else if kind == "r", numbers.count == 1, numbers[0].count == 3, numbers[0][2] > 0 {
+        let numbers = parts.map { $0.compactMap(\.self) }
+        if kind == "p", numbers.allSatisfy({ $0.count == 2 && $0.allSatisfy { $0 <= Self.mostMoments } }) {
+            self = .preemptions(numbers.map { Preemption(moment: Int($0[0]), thread: Int($0[1])) })
+        } else if kind == "r", numbers.count == 1, numbers[0].count == 3,
+            numbers[0][1] <= Self.mostMoments, (1...Self.mostMoments).contains(numbers[0][2])
+        {
             self = .priorities(
-                seed: UInt64(truncatingIfNeeded: numbers[0][0]), changes: numbers[0][1],
-                length: numbers[0][2])
+                seed: numbers[0][0], changes: Int(numbers[0][1]), length: Int(numbers[0][2]))
         } else {
             return nil
         }

@@ -17,6 +17,10 @@ struct CountedCommand: ParsableCommand {
     @Option var keys = 10_000
     @Option var operations = 2000
 
+    func validate() throws {
+        guard operations >= 0 else { throw ValidationError("--operations must not be negative") }
+    }
+
     func run() throws {
         let medium = try Directory(checking: path)
         guard let name = try ArgumentLists.engines(engine).first else { return }

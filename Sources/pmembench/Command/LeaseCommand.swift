@@ -20,6 +20,13 @@ struct LeaseCommand: ParsableCommand {
     @Option(help: "Commits whose page faults are counted, behind a tenth as many that are not.")
     var commits = 10_000_000
 
+    func validate() throws {
+        guard mapBytes <= 1 << 60 else { throw ValidationError("--map-bytes must be at most \(1 << 60)") }
+        guard visits <= 1 << 32, commits <= 1 << 32 else {
+            throw ValidationError("--visits and --commits must be at most \(1 << 32)")
+        }
+    }
+
     func run() throws {
         _ = try Directory(checking: path)
         let workspace = try Workspace(in: path)

@@ -29,9 +29,7 @@ struct RunPlan {
         guard fraction > 0, fraction <= 1 else {
             throw BenchmarkFailure(.usage, "--fraction must be above 0 and at most 1, not \(fraction)")
         }
-        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-            throw BenchmarkFailure(.usage, "\(path) cannot be read as text; name a file of sections")
-        }
+        let text = try TextFile.text(path, "a file of sections")
         try self.init(text: text, path: path, fraction: fraction, isVolatileMedium: isVolatileMedium)
     }
 
@@ -73,6 +71,8 @@ struct RunPlan {
 
 /// What a run is made of, as it was asked for: lists are texts still.
 struct RunSettings {
+    private static let mostConfigurations = 10_000
+
     var keys = "1000000"
     var operations: Int?
     var keySize = 16
@@ -87,10 +87,19 @@ struct RunSettings {
     /// Every combination of keys, value size and threads.
     func configurations(rounds: Int, isVolatileMedium: Bool) throws -> [RunParameters] {
         let batchSizes = try ArgumentLists.sizes(batchSize, option: "--batch-size")
+        let allKeys = try ArgumentLists.sizes(keys, option: "--keys")
+        let valueSizes = try ArgumentLists.sizes(valueSize, option: "--value-size", from: 0)
+        let allThreads = try ArgumentLists.sizes(threads, option: "--threads")
+        guard allThreads.count <= Self.mostConfigurations / allKeys.count / valueSizes.count else {
+            throw BenchmarkFailure(
+                .usage,
+                "more than \(Self.mostConfigurations) combinations of --keys, --value-size and --threads; "
+                    + "shorten the lists")
+        }
         var found: [RunParameters] = []
-        for keys in try ArgumentLists.sizes(keys, option: "--keys") {
-            for valueSize in try ArgumentLists.sizes(valueSize, option: "--value-size", from: 0) {
-                for threads in try ArgumentLists.sizes(threads, option: "--threads") {
+        for keys in allKeys {
+            for valueSize in valueSizes {
+                for threads in allThreads {
                     var parameters = RunParameters(
                         keys: shortened(keys), shape: PairShape(keyBytes: keySize, valueBytes: valueSize),
                         batchSizes: batchSizes, threads: threads, rounds: rounds, seed: seed,

@@ -23,3 +23,25 @@ enum FileUsage {
         return total
     }
 }
+
+/// A file that is read as a whole because the command line names it.
+enum TextFile {
+    /// None of ours is longer; what is, was meant to be another one.
+    private static let longest = 256 << 20
+
+    /// `what` the file should be, for the refusal. A device or a pipe would never end.
+    static func data(_ path: String, _ what: String) throws -> Data {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+            status.st_size <= longest, let data = try? Data(contentsOf: URL(fileURLWithPath: path))
+        else { throw BenchmarkFailure(.usage, "\(path) cannot be read; name \(what)") }
+        return data
+    }
+
+    static func text(_ path: String, _ what: String) throws -> String {
+        guard let text = String(data: try data(path, what), encoding: .utf8) else {
+            throw BenchmarkFailure(.usage, "\(path) is no text; name \(what)")
+        }
+        return text
+    }
+}

@@ -14,11 +14,18 @@ struct TextRecords {
         guard !isDirectory.boolValue else {
             throw BenchmarkFailure(.usage, "\(path) is a directory; name a text file to load")
         }
+        let text: Data
         do {
             text = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
         } catch {
             throw BenchmarkFailure(.usage, "\(path) cannot be read; check its mode: ls -l \(path)")
         }
+        try self.init(text: text, path: path)
+    }
+
+    /// `path` is named in refusals.
+    init(text: Data, path: String) throws {
+        self.text = text
         let lines = unsafe text.withUnsafeBytes { unsafe Self.countOfLines($0) }
         guard lines > 0 else { throw BenchmarkFailure(.usage, "\(path) is empty; name a file with records") }
         count = lines

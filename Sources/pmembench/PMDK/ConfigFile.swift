@@ -13,13 +13,7 @@ struct ConfigFile: Sendable {
     let scenarios: [Scenario]
 
     init(path: String) throws {
-        let text: String
-        do {
-            text = try String(contentsOfFile: path, encoding: .utf8)
-        } catch {
-            throw BenchmarkFailure(.usage, "\(path) cannot be read as text; name a file of scenarios")
-        }
-        try self.init(text: text, path: path)
+        try self.init(text: try TextFile.text(path, "a file of scenarios"), path: path)
     }
 
     init(text: String, path: String) throws {
@@ -46,7 +40,7 @@ struct ConfigFile: Sendable {
 
     private static func sections(_ text: String, _ path: String) throws -> [Section] {
         var sections: [Section] = []
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
         for (index, line) in lines.enumerated() {
             let line = line.trimmingCharacters(in: .whitespaces)
             if line.isEmpty || line.hasPrefix("#") { continue }

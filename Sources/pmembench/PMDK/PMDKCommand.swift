@@ -10,7 +10,7 @@ struct PMDKCommand {
 
     func run() throws {
         // All of it is checked before any of it runs.
-        let plans = try commandLine.scenarios.map(Plan.init)
+        let plans = try commandLine.scenarios.map(PMDKPlan.init)
         if commandLine.wantsHelp { return print(plans.map(\.help).joined(separator: "\n\n")) }
         let directories = try plans.map { try $0.directory() }
         if directories.contains(where: \.isVolatile) { try Executable.restartWithForcedPersistentMemory() }
@@ -28,7 +28,7 @@ struct PMDKCommand {
         interruption.cancel()
     }
 
-    private func run(_ plan: Plan, isVolatileMedium: Bool) throws {
+    private func run(_ plan: PMDKPlan, isVolatileMedium: Bool) throws {
         for (index, arguments) in plan.combinations.enumerated() {
             progress.show(plan.label, done: index, of: plan.combinations.count, isUrgent: true)
             let row = try row(plan, arguments, isVolatileMedium)
@@ -46,7 +46,8 @@ struct PMDKCommand {
     }
 
     /// All repeats of one combination.
-    private func row(_ plan: Plan, _ arguments: PMDKArguments, _ isVolatileMedium: Bool) throws -> PMDKRow {
+    private func row(_ plan: PMDKPlan, _ arguments: PMDKArguments, _ isVolatileMedium: Bool) throws -> PMDKRow
+    {
         if arguments.number("main-affinity") >= 0 {
             try Processors.pin(to: arguments.number("main-affinity"))
         }
@@ -63,7 +64,7 @@ struct PMDKCommand {
 }
 
 /// A scenario, checked.
-private struct Plan {
+struct PMDKPlan {
     let scenario: Scenario
     let benchmark: PMDKBenchmark
     let combinations: [PMDKArguments]
@@ -78,6 +79,7 @@ private struct Plan {
         self.benchmark = benchmark
         do {
             combinations = try PMDKArguments.combinations(scenario.settings, benchmark.options)
+            for arguments in combinations { _ = try arguments.operationBytes() }
         } catch let failure as BenchmarkFailure {
             let place = scenario.name.map { "scenario \($0): " } ?? ""
             throw BenchmarkFailure(failure.kind, place + failure.description)

@@ -63,7 +63,9 @@ struct PMDKCommandLine: Sendable {
         _ argument: String, _ options: [PMDKOption]
     ) throws -> (option: PMDKOption, attached: String?) {
         if argument.hasPrefix("--") {
-            let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1).map(String.init)
+            let parts = argument.dropFirst(2).split(
+                separator: "=", maxSplits: 1, omittingEmptySubsequences: false
+            ).map(String.init)
             if let option = options.first(where: { $0.long == parts.first }) {
                 return (option, parts.count > 1 ? parts[1] : nil)
             }

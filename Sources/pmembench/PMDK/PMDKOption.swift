@@ -30,7 +30,11 @@ struct PMDKOption: Sendable {
             return [text]
         case .text:
             // The list of processors has semicolons of its own; elsewhere a comma parts values.
-            return text.isEmpty ? [""] : text.split(separator: ",").map(String.init)
+            let parts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+            guard parts.count == 1 || !parts.contains("") else {
+                throw BenchmarkFailure(.usage, "--\(long): \"\(text)\" has an empty value; leave a comma out")
+            }
+            return parts
         case .number(let allowed):
             return try NumberList(text, option: long, allowed: allowed).numbers.map(String.init)
         case .octal:
@@ -80,6 +84,8 @@ struct PMDKOption: Sendable {
 
 /// One combination of values.
 struct PMDKArguments: Sendable {
+    static let mostCombinations = 10_000
+
     let values: [String: String]
 
     func text(_ option: String) -> String { values[option] ?? "" }
@@ -92,6 +98,20 @@ struct PMDKArguments: Sendable {
     var dataSize: Int { number("data-size") }
     var seed: UInt64 { UInt64(number("seed")) }
     var file: String { text("file") }
+
+    /// Bytes of all operations side by side, a word for each at least.
+    ///
+    /// - Throws: a refusal where no file can be so long.
+    func operationBytes() throws -> Int {
+        let (bytes, isTooMuch) = operations.multipliedReportingOverflow(by: max(dataSize, 8))
+        guard !isTooMuch, bytes <= 1 << 60 else {
+            throw BenchmarkFailure(
+                .usage,
+                "\(operations) operations of \(dataSize) bytes are more than 1 EiB; "
+                    + "lower --ops-per-thread or --data-size")
+        }
+        return bytes
+    }
 
     /// Processors for the threads in turn; empty: any.
     func processors(available: Int) throws -> [Int] {
@@ -110,21 +130,21 @@ struct PMDKArguments: Sendable {
     static func combinations(_ settings: [ConfigFile.Setting], _ options: [PMDKOption]) throws
         -> [PMDKArguments]
     {
-        var combinations: [[String: String]] = [
-            Dictionary(options.map { ($0.long, $0.defaultValue) }) { $1 }
-        ]
+        let defaults = try options.map { ($0.long, try $0.values($0.defaultValue)[0]) }
+        var combinations: [[String: String]] = [Dictionary(defaults) { $1 }]
         for (key, text) in settings {
             guard let option = options.first(where: { $0.long == key }) else {
                 let known = options.map(\.long).joined(separator: ", ")
                 throw BenchmarkFailure(.usage, "no such option: \(key); known are \(known)")
             }
             let values = try option.values(text)
+            // Looked at before they are made: two long lists would take all memory.
+            guard values.count <= mostCombinations / combinations.count else {
+                throw BenchmarkFailure(
+                    .usage, "more than \(mostCombinations) combinations; shorten the lists")
+            }
             combinations = values.flatMap { value in
                 combinations.map { $0.merging([key: value]) { $1 } }
-            }
-            guard combinations.count <= NumberList.longest else {
-                throw BenchmarkFailure(
-                    .usage, "more than \(NumberList.longest) combinations; shorten the lists")
             }
         }
         return combinations.map(PMDKArguments.init)

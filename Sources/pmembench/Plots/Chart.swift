@@ -21,13 +21,18 @@ struct Chart: Sendable {
         let points: [(x: Double, y: Double)]
     }
 
-    /// Of its files, without ending.
+    /// With names of benchmarks, which a saved report may have from anywhere.
     let name: String
     let title: String
     let xLabel: String
     let yLabel: String
     let kind: Kind
     let series: [Series]
+
+    /// Of its files, without ending. It leads to no other directory.
+    var fileName: String {
+        String(name.map { $0.isLetter || $0.isNumber || "-_.".contains($0) ? $0 : "_" })
+    }
 
     /// Text that gnuplot draws the picture from, in the format of `terminal`, to `path`.
     func script(terminal: String, path: String) -> String {

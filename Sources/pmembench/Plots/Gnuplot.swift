@@ -7,7 +7,7 @@ struct Gnuplot {
     /// Returns the paths of the SVG files, in the order of the charts.
     func draw(_ charts: [Chart]) throws -> [String] {
         try charts.map { chart in
-            let path = directory + "/" + chart.name
+            let path = directory + "/" + chart.fileName
             let width = chart.series.count * 60 + 900
             try run(
                 chart.script(

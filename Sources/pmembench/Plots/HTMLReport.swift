@@ -83,12 +83,12 @@ struct HTMLReport {
             return [
                 escaped(row.benchmark), escaped(row.engine), "\(row.operationsPerTransaction)", "\(row.keys)",
                 "\(row.valueBytes)", "\(row.threads)", TableReport.grouped(Spread(row.rounds)?.median ?? 0),
-                TableReport.duration(latency?["p50"].map { UInt64($0) }),
-                TableReport.duration(latency?["p99"].map { UInt64($0) }),
-                TableReport.duration(latency?["p99.9"].map { UInt64($0) }),
+                TableReport.duration(latency?["p50"]),
+                TableReport.duration(latency?["p99"]),
+                TableReport.duration(latency?["p99.9"]),
                 TableReport.decimal(row.bytesPerPair),
                 row.backgroundWritesPerSecond.map(TableReport.grouped) ?? "-",
-                TableReport.duration(row.longestWriteNanoseconds),
+                TableReport.duration(row.longestWriteNanoseconds.map(Double.init)),
             ]
         }
         return table(

@@ -91,16 +91,18 @@ struct MarkdownTable {
 
     /// Puts the table in the place of the one between the marks of a file.
     func rewrite(_ path: String) throws {
-        guard let old = try? String(contentsOfFile: path, encoding: .utf8) else {
-            throw BenchmarkFailure(.usage, "\(path) cannot be read as text")
-        }
+        let new = try rewritten(try TextFile.text(path, "a Markdown file"), path: path)
+        try new.write(toFile: path, atomically: true, encoding: .utf8)
+    }
+
+    /// A file's text with the table; `path` is named in refusals.
+    func rewritten(_ old: String, path: String) throws -> String {
         guard let start = old.range(of: Self.begin), let stop = old.range(of: Self.end),
             start.lowerBound < stop.lowerBound
         else {
             throw BenchmarkFailure(
                 .usage, "\(path) has no place for the table: put \(Self.begin) and \(Self.end) in it")
         }
-        let new = old.replacingCharacters(in: start.lowerBound..<stop.upperBound, with: text)
-        try new.write(toFile: path, atomically: true, encoding: .utf8)
+        return old.replacingCharacters(in: start.lowerBound..<stop.upperBound, with: text)
     }
 }

@@ -82,12 +82,11 @@ struct SavedReport: Decodable, Sendable {
     }
 
     init(path: String) throws {
-        let data: Data
-        do {
-            data = try Data(contentsOf: URL(fileURLWithPath: path))
-        } catch {
-            throw BenchmarkFailure(.usage, "\(path) cannot be read; name a file that compare --output wrote")
-        }
+        try self.init(data: try TextFile.data(path, "a file that compare --output wrote"), path: path)
+    }
+
+    /// `path` is named in refusals.
+    init(data: Data, path: String) throws {
         do {
             self = try JSONDecoder().decode(SavedReport.self, from: data)
         } catch {

@@ -73,6 +73,8 @@ enum TableReport {
 
     static func grouped(_ number: Double) -> String {
         guard number >= 100 else { return decimal(number) }
+        // Figures of a saved report may be anything.
+        guard number < 1e18 else { return String(format: "%.3g", number) }
         var digits = String(Int(number.rounded()))
         var groups: [String] = []
         while digits.count > 3 {
@@ -87,10 +89,11 @@ enum TableReport {
         return String(format: number < 10 ? "%.2f" : "%.1f", number)
     }
 
-    static func duration(_ nanoseconds: UInt64?) -> String {
-        guard let nanoseconds else { return "-" }
-        let value = Double(nanoseconds)
-        if value < 10_000 { return "\(nanoseconds) ns" }
+    static func duration(_ nanoseconds: UInt64?) -> String { duration(nanoseconds.map(Double.init)) }
+
+    static func duration(_ nanoseconds: Double?) -> String {
+        guard let value = nanoseconds else { return "-" }
+        if value < 10_000 { return String(format: "%.0f ns", value) }
         if value < 10_000_000 { return String(format: "%.1f us", value / 1e3) }
         return String(format: "%.1f ms", value / 1e6)
     }

@@ -38,11 +38,12 @@ struct RunParameters: Sendable {
             shape.capacity.map { UInt64(keys) <= $0 } ?? true,
             "\(keys) different keys do not fit \(shape.keyBytes) bytes: raise --key-size or lower --keys")
         try require(
-            !batchSizes.isEmpty && batchSizes.allSatisfy { $0 > 0 },
-            "--batch-size must be a list of numbers above 0, such as 1,10,1000")
+            !batchSizes.isEmpty && batchSizes.allSatisfy { $0 > 0 && $0 <= 1 << 24 },
+            "--batch-size must be a list of numbers from 1 to \(1 << 24), such as 1,10,1000")
         try require(threads > 0 && threads <= 1024, "--threads must be from 1 to 1024, not \(threads)")
         try require(
-            roundOperations > 0, "--operations must be at least 1, not \(roundOperations)")
+            roundOperations > 0 && roundOperations <= Int(UInt32.max),
+            "--operations must be from 1 to \(UInt32.max), not \(roundOperations)")
         try require(rounds > 0, "--rounds must be at least 1, not \(rounds)")
         try require(latencySampling > 0, "--latency-sampling must be at least 1, not \(latencySampling)")
     }
