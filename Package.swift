@@ -99,7 +99,7 @@ let package = Package(
             name: "PmemstoreToolTests", dependencies: ["pmemstore", "PmemStore"], swiftSettings: settings),
         // A process that tests start, disturb and kill. It needs no test library, so that it starts at once.
         .executableTarget(
-            name: "faultprobe", dependencies: ["PmemStore", "StoreWorkloads", "CFaults"],
+            name: "faultprobe", dependencies: ["PmemStore", "PmemStoreTesting", "StoreWorkloads", "CFaults"],
             path: "Tests/FaultProbe", swiftSettings: settings),
         .target(
             name: "StoreWorkloads", dependencies: ["PmemStore", "PmemStoreTesting"],

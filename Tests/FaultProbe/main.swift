@@ -13,6 +13,7 @@ case "sweep":
 case "allocate" where arguments.count == 3:
     exit(AllocationProbe.run(arguments[2], n: UInt64(arguments.last ?? "") ?? 0))
 case "judge" where arguments.count == 2: exit(try AllocationProbe.judge(arguments.last ?? ""))
+case "reuse": exit(try ReuseProbe.run())
 case "trace" where arguments.count >= 2: try TraceProbe.run(arguments[2], isRogue: arguments.last == "rogue")
 default:
     print("usage: faultprobe append ...; the tests know the rest")

@@ -26,6 +26,11 @@ import Testing
         #expect(failure?.contains("--x") == true, "\(failure ?? "nothing was refused")")
     }
 
+    @Test(arguments: [("-1:*2:8", [-1]), ("-1:/2:-1", [-1, 0]), ("1:-1:-1", [1, 0, -1])])
+    func rangesStayWithinTheirBounds(text: String, numbers: [Int]) throws {
+        #expect(try NumberList(text, option: "x", allowed: -1...100).numbers == numbers)
+    }
+
     @Test func rangesEndBeforeTheyOverflow() throws {
         let doubled = try NumberList("1:*2:\(Int.max)", option: "x", allowed: 0...Int.max).numbers
         #expect(doubled.count == 63)

@@ -74,6 +74,9 @@ internal import PmemStore
     let memory: FuzzMemory
     let base: UnsafeMutableRawPointer
 
+    /// What replay looks at ahead of itself may be anything, too.
+    static var fetchesAhead: Bool { true }
+
     init(_ memory: FuzzMemory) {
         self.memory = memory
         unsafe base = unsafe memory.base

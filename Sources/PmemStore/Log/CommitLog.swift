@@ -176,10 +176,8 @@ internal import Glibc
     }
 
     private func clearLine(_ place: UInt64) {
-        unsafe withUnsafeTemporaryAllocation(byteCount: 64, alignment: 64) { line in
-            guard let bytes = line.baseAddress else { return }
-            unsafe memset(bytes, 0, 64)
-            unsafe medium.copyIn(start + place, bytes, 64)
+        unsafe withUnsafePointer(to: SIMD8<UInt64>.zero) { zeros in
+            unsafe medium.copyIn(start + place, zeros, 64)
         }
     }
 }

@@ -86,8 +86,9 @@ struct LogReplay<M: Medium> {
         }
     }
 
+    /// A record of an entry that was complete: its lengths keep it within the store.
     private func flushRecord(at offset: UInt64) {
-        guard let record = record(at: offset) else { return }
+        let record = unsafe RecordPointer(medium.read(offset, Record.headerBytes))
         medium.flush(offset, record.byteCount)
         if record.isExternal { medium.flush(record.external.offset, Int(record.external.byteCount)) }
     }

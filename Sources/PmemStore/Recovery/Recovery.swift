@@ -140,9 +140,7 @@ package struct Recovery<M: Medium> {
         let offset = Superblock.offset(generation: chosen.fields.generation &+ 1)
         let slot = unsafe medium.read(offset, Superblock.slotBytes)
         if unsafe Superblock(slot: slot, offset: offset) != nil { return }
-        unsafe withUnsafeTemporaryAllocation(byteCount: 64, alignment: 64) { line in
-            guard let zeros = line.baseAddress else { return }
-            unsafe memset(zeros, 0, 64)
+        unsafe withUnsafePointer(to: SIMD8<UInt64>.zero) { zeros in
             if unsafe memcmp(slot, zeros, 64) != 0 { unsafe medium.copyIn(offset, zeros, 64) }
         }
     }

@@ -41,9 +41,8 @@ struct ReplayFetch<M: Medium> {
     /// the records that it names may be anything by now.
     @inline(__always)
     private func operation(at position: UInt64, behind commit: UInt64) -> cpm_log_operation? {
-        let place = position % capacity
-        guard place + 64 <= capacity else { return nil }
-        let bytes = unsafe medium.base + Int(start + place)
+        // Positions, sizes of entries and the ring are multiples of a line: a line of it lies here.
+        let bytes = unsafe medium.base + Int(start + position % capacity)
         let entry = unsafe bytes.loadUnaligned(as: cpm_log_entry.self)
         guard entry.magic == UInt16(CPM_LOG_MAGIC), entry.commit > commit else { return nil }
         let operation = unsafe bytes.loadUnaligned(

@@ -15,7 +15,10 @@ package enum Bitmap {
         _ medium: M, chunk index: Int, map: ChunkMap, into words: UnsafeMutablePointer<UInt64>
     ) throws(StoreError) {
         guard let geometry = unsafe geometry(index, kind: map.saved(index).pointee.savedKind, map: map) else {
-            return
+            let kind = unsafe map.saved(index).pointee.savedKind
+            throw .corrupted(
+                .init(
+                    .bitmap, offset: UInt64(index) << Space.chunkShift, detail: "kind \(kind) has no bitmap"))
         }
         let place = unsafe place(index, geometry, copy: map.saved(index).pointee.copy)
         let bytes = unsafe medium.read(place, 16 + 8 * geometry.words)

@@ -1,21 +1,22 @@
 internal import CPmem
 internal import Glibc
 
-/// What the holder of the write gate knows about one chunk: which slots may not be given out.
+/// What the holder of the write gate knows about one chunk: which slots may not be given out. All zero at first, as it
+/// comes from the kernel.
 package struct Chunk: BitwiseCopyable {
     // Fixed when the chunk becomes known.
-    package var reservedBytes: UInt32 = 0
+    package var reservedBytes: UInt32
     // Geometry of the current kind.
-    package var slotBytes: UInt32 = 0
-    package var slotsStart: UInt32 = 0
-    package var slotCount: UInt32 = 0
-    package var busy: UInt = 0
-    package var freeSlots: UInt32 = 0
-    package var hint: UInt32 = 0
-    package var kind: UInt8 = 0
-    package var isListed: UInt8 = 0
+    package var slotBytes: UInt32
+    package var slotsStart: UInt32
+    package var slotCount: UInt32
+    package var busy: UInt
+    package var freeSlots: UInt32
+    package var hint: UInt32
+    package var kind: UInt8
+    package var isListed: UInt8
     /// Chunks of the run that starts here.
-    package var runLength: UInt32 = 0
+    package var runLength: UInt32
 
     @inline(__always)
     package var busyWords: UnsafeMutablePointer<UInt64>? { unsafe UnsafeMutablePointer(bitPattern: busy) }
@@ -23,16 +24,16 @@ package struct Chunk: BitwiseCopyable {
 }
 
 /// What the checkpointer knows about one chunk: which slots the trees of the last checkpoint reach, and where that is
-/// written down.
+/// written down. All zero at first.
 package struct SavedChunk: BitwiseCopyable {
     /// As ``Chunk/reservedBytes``, which is the writer's.
-    package var reservedBytes: UInt32 = 0
-    package var savedKind: UInt8 = 0
-    package var copy: UInt8 = 0
-    package var isChanged: UInt8 = 0
-    package var liveSlots: UInt32 = 0
-    package var bitmapChecksum: UInt32 = 0
-    package var live: UInt = 0
+    package var reservedBytes: UInt32
+    package var savedKind: UInt8
+    package var copy: UInt8
+    package var isChanged: UInt8
+    package var liveSlots: UInt32
+    package var bitmapChecksum: UInt32
+    package var live: UInt
 
     @inline(__always)
     package var liveWords: UnsafeMutablePointer<UInt64>? { unsafe UnsafeMutablePointer(bitPattern: live) }
@@ -58,8 +59,8 @@ package struct SavedChunk: BitwiseCopyable {
     /// Gives the memory back, bitmaps included.
     package func deallocate(count: Int) {
         for index in 0..<count {
-            unsafe free(UnsafeMutableRawPointer(bitPattern: chunks[index].busy))
-            unsafe free(UnsafeMutableRawPointer(bitPattern: savedChunks[index].live))
+            unsafe chunks[index].busyWords?.deallocate()
+            unsafe savedChunks[index].liveWords?.deallocate()
         }
         unsafe Virtual.deallocate(chunks, count: limit)
         unsafe Virtual.deallocate(savedChunks, count: limit)

@@ -60,9 +60,9 @@ package struct ChunkTable: Sendable {
         isWritten += [Bool](repeating: false, count: segment.blockCount)
     }
 
-    /// Forgets the last segment, whose chunks are all free.
+    /// Forgets the last segment, whose chunks are all free. Only where there is one.
     package mutating func removeLast() {
-        guard let last = segments.popLast() else { return }
+        let last = segments.removeLast()
         copies.removeLast(last.blockCount)
         isWritten.removeLast(last.blockCount)
     }
@@ -76,8 +76,9 @@ package struct ChunkTable: Sendable {
         }
     }
 
-    private func segment(ofChunk chunk: Int) -> ChunkTableSegment? {
-        segments.last { $0.firstChunk <= chunk }
+    /// Bytes up to the end of the last segment.
+    package var byteCount: UInt64 {
+        segments.reduce(0) { max($0, UInt64($1.firstChunk + $1.chunkCount) << Space.chunkShift) }
     }
 
     private func place(_ segment: ChunkTableSegment, block: Int, copy: UInt8) -> UInt64 {
@@ -120,8 +121,10 @@ package struct ChunkTable: Sendable {
     /// Starts writing the blocks of the changed chunks (ascending) to the copies that do not count.
     package mutating func save<M: Medium>(_ medium: M, map: ChunkMap, changed: [Int], generation: UInt64) {
         var last = -1
+        var owner = 0
         for chunk in changed {
-            guard let segment = segment(ofChunk: chunk) else { continue }
+            while owner + 1 < segments.count, segments[owner + 1].firstChunk <= chunk { owner += 1 }
+            let segment = segments[owner]
             let block = segment.firstBlock + (chunk - segment.firstChunk) / Self.chunksPerBlock
             if block == last { continue }
             last = block
@@ -137,22 +140,21 @@ package struct ChunkTable: Sendable {
         let place = place(segment, block: block, copy: copies[block])
         let first = segment.firstChunk + (block - segment.firstBlock) * Self.chunksPerBlock
         let count = min(Self.chunksPerBlock, segment.firstChunk + segment.chunkCount - first)
-        unsafe withUnsafeTemporaryAllocation(byteCount: Self.blockBytes, alignment: 64) { buffer in
-            guard let bytes = buffer.baseAddress else { return }
-            unsafe memset(bytes, 0, Self.blockBytes)
-            unsafe bytes.storeBytes(of: CPM_TABLE_MAGIC, toByteOffset: 0, as: UInt64.self)
-            unsafe bytes.storeBytes(of: generation, toByteOffset: 16, as: UInt64.self)
-            unsafe bytes.storeBytes(of: place, toByteOffset: 24, as: UInt64.self)
-            for index in 0..<count {
-                let descriptor = unsafe Self.descriptor(
-                    map.saved(first + index), runLength: map[first + index].pointee.runLength)
-                unsafe bytes.storeBytes(of: descriptor, toByteOffset: 64 + 8 * index, as: UInt64.self)
-            }
-            let checksum = unsafe Checksum.of(
-                bytes + 12, Self.blockBytes - 12, seed: Checksum.seed(.chunkTable, offset: place))
-            unsafe bytes.storeBytes(of: checksum, toByteOffset: 8, as: UInt32.self)
-            unsafe medium.copyIn(place, bytes, Self.blockBytes)
+        let bytes = UnsafeMutableRawPointer.allocate(byteCount: Self.blockBytes, alignment: 64)
+        defer { unsafe bytes.deallocate() }
+        unsafe memset(bytes, 0, Self.blockBytes)
+        unsafe bytes.storeBytes(of: CPM_TABLE_MAGIC, toByteOffset: 0, as: UInt64.self)
+        unsafe bytes.storeBytes(of: generation, toByteOffset: 16, as: UInt64.self)
+        unsafe bytes.storeBytes(of: place, toByteOffset: 24, as: UInt64.self)
+        for index in 0..<count {
+            let descriptor = unsafe Self.descriptor(
+                map.saved(first + index), runLength: map[first + index].pointee.runLength)
+            unsafe bytes.storeBytes(of: descriptor, toByteOffset: 64 + 8 * index, as: UInt64.self)
         }
+        let checksum = unsafe Checksum.of(
+            bytes + 12, Self.blockBytes - 12, seed: Checksum.seed(.chunkTable, offset: place))
+        unsafe bytes.storeBytes(of: checksum, toByteOffset: 8, as: UInt32.self)
+        unsafe medium.copyIn(place, bytes, Self.blockBytes)
     }
 
     private static func descriptor(_ saved: UnsafeMutablePointer<SavedChunk>, runLength: UInt32) -> UInt64 {

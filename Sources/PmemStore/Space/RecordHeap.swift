@@ -1,5 +1,4 @@
 internal import CPmem
-internal import Glibc
 
 /// Gives out slots for records and nodes, and runs of chunks for large values.
 ///
@@ -89,8 +88,8 @@ package struct RecordHeap<M: Medium>: ~Copyable {
             try restoreRun(index, length: Int(descriptor >> 32))
         } else if kind == Chunk.runBody {
             runBodies = (index + 1)..<runBodies.upperBound
-        } else if Chunk.sizeClass(kind) != nil {
-            setGeometry(index)
+        } else if let sizeClass = Chunk.sizeClass(kind) {
+            setGeometry(index, sizeClass)
             let live = UInt32(truncatingIfNeeded: descriptor >> 16 & 0xffff)
             guard unsafe live <= chunk.pointee.slotCount else { throw damaged(index, "\(live) live slots") }
             unsafe map.saved(index).pointee.copy = UInt8(truncatingIfNeeded: descriptor >> 8 & 1)
@@ -122,9 +121,8 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         )
     }
 
-    private func setGeometry(_ index: Int) {
+    private func setGeometry(_ index: Int, _ sizeClass: Int) {
         let chunk = unsafe map[index]
-        guard let sizeClass = unsafe Chunk.sizeClass(chunk.pointee.kind) else { return }
         let geometry = unsafe ChunkGeometry(
             sizeClass: sizeClass, reservedBytes: Int(chunk.pointee.reservedBytes))
         unsafe chunk.pointee.slotBytes = UInt32(geometry.slotBytes)
@@ -132,18 +130,14 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         unsafe chunk.pointee.slotCount = UInt32(geometry.slotCount)
     }
 
+    /// No chunk before `freeHint` is free.
     private mutating func takeChunk(mayUseReserve: Bool) -> Int? {
-        if freeChunks <= (mayUseReserve ? 0 : heldBackChunks) { return nil }
-        for step in 0..<chunkCount {
-            var index = freeHint + step
-            if index >= chunkCount { index -= chunkCount }
-            if unsafe map[index].pointee.kind == Chunk.free {
-                freeHint = index
-                freeChunks -= 1
-                return index
-            }
-        }
-        return nil
+        guard freeChunks > (mayUseReserve ? 0 : heldBackChunks),
+            let index = (freeHint..<chunkCount).first(where: { unsafe map[$0].pointee.kind == Chunk.free })
+        else { return nil }
+        freeHint = index
+        freeChunks -= 1
+        return index
     }
 
     private mutating func giveBackChunk(_ index: Int) {
@@ -152,7 +146,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         unsafe chunk.pointee.kind = Chunk.free
         unsafe chunk.pointee.isListed = 0
         unsafe chunk.pointee.freeSlots = 0
-        unsafe free(UnsafeMutableRawPointer(bitPattern: chunk.pointee.busy))
+        unsafe chunk.pointee.busyWords?.deallocate()
         unsafe chunk.pointee.busy = 0
         freeChunks += 1
         freeHint = min(freeHint, index)
@@ -177,8 +171,9 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     @inline(__always)
     private mutating func takeSlot(_ index: Int) -> UInt64? {
         let chunk = unsafe map[index]
-        if unsafe chunk.pointee.freeSlots == 0 { return nil }
-        guard let words = unsafe chunk.pointee.busyWords else { return nil }
+        guard unsafe chunk.pointee.freeSlots != 0, let words = unsafe chunk.pointee.busyWords else {
+            return nil
+        }
         var word = unsafe Int(chunk.pointee.hint)
         let end = unsafe chunk.pointee.words
         while word < end {
@@ -204,9 +199,9 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         if let offset = try allocateFromPartial(sizeClass) { return offset }
         if let index = takeChunk(mayUseReserve: mayUseReserve) {
             unsafe map[index].pointee.kind = Chunk.slab + UInt8(sizeClass)
-            setGeometry(index)
+            setGeometry(index, sizeClass)
             if unsafe map[index].pointee.slotCount > 0 {
-                prepareBusy(index)
+                unsafe prepareBusy(index)
                 if sizeClass == SizeClass.node { freeNodeSlots += unsafe Int(map[index].pointee.slotCount) }
                 current[sizeClass] = index
                 return takeSlot(index)
@@ -288,17 +283,15 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         }
     }
 
+    /// Of a chunk of slots.
     private func isCurrent(_ index: Int) -> Bool {
-        guard let sizeClass = unsafe Chunk.sizeClass(map[index].pointee.kind) else { return false }
-        return current[sizeClass] == index
+        unsafe current[Int(map[index].pointee.kind - Chunk.slab)] == index
     }
 
     /// Takes the slot or run that a replayed record lies in, which the last checkpoint knows as free.
     package mutating func claim(_ offset: UInt64, byteCount: Int) throws(StoreError) {
-        let index = ChunkMap.index(offset)
-        guard index < chunkCount else { throw damaged(index, "beyond the store") }
         guard let sizeClass = SizeClass.index(for: byteCount) else {
-            try claimRun(index, length: Self.runLength(byteCount))
+            try claimRun(ChunkMap.index(offset), length: Self.runLength(byteCount))
             return
         }
         try claimSlot(offset, sizeClass: sizeClass)
@@ -312,8 +305,8 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         if unsafe chunk.pointee.kind == Chunk.free {
             freeChunks -= 1
             unsafe chunk.pointee.kind = Chunk.slab + UInt8(sizeClass)
-            setGeometry(index)
-            prepareBusy(index)
+            setGeometry(index, sizeClass)
+            unsafe prepareBusy(index)
             unsafe chunk.pointee.isListed = 0
         }
         guard unsafe chunk.pointee.kind == Chunk.slab + UInt8(sizeClass),
@@ -330,7 +323,8 @@ package struct RecordHeap<M: Medium>: ~Copyable {
 
     // MARK: Busy bitmaps
 
-    private func prepareBusy(_ index: Int) {
+    @discardableResult
+    private func prepareBusy(_ index: Int) -> UnsafeMutablePointer<UInt64> {
         let chunk = unsafe map[index]
         let words = unsafe chunk.pointee.words
         let busy = unsafe UnsafeMutablePointer<UInt64>.allocateZeroed(words)
@@ -339,6 +333,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         unsafe chunk.pointee.busy = UInt(bitPattern: busy)
         unsafe chunk.pointee.freeSlots = unsafe chunk.pointee.slotCount
         unsafe chunk.pointee.hint = 0
+        return unsafe busy
     }
 
     /// Loads a chunk's bitmap when its slots are first touched after open.
@@ -349,9 +344,8 @@ package struct RecordHeap<M: Medium>: ~Copyable {
 
     @inline(never)
     private func loadBusySlowly(_ index: Int) throws(StoreError) {
-        prepareBusy(index)
+        let busy = unsafe prepareBusy(index)
         let chunk = unsafe map[index]
-        guard let busy = unsafe chunk.pointee.busyWords else { return }
         if unsafe map.saved(index).pointee.savedKind == chunk.pointee.kind,
             unsafe map.saved(index).pointee.liveSlots > 0
         {
@@ -359,7 +353,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
                 try unsafe Bitmap.load(medium, chunk: index, map: map, into: busy)
             } catch {
                 // Nothing of a chunk whose bitmap is damaged may be given out, now or later.
-                unsafe free(busy)
+                unsafe busy.deallocate()
                 unsafe chunk.pointee.busy = 0
                 unsafe chunk.pointee.freeSlots = 0
                 throw error
@@ -389,7 +383,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     /// A run of whole free chunks for `byteCount` bytes; nil when there is none so long.
     package mutating func allocateRun(_ byteCount: Int, mayUseReserve: Bool = false) -> UInt64? {
         let length = Self.runLength(byteCount)
-        if freeChunks < length + (mayUseReserve ? 0 : heldBackChunks) { return nil }
+        if freeChunks - (mayUseReserve ? 0 : heldBackChunks) < length { return nil }
         var found = 0
         for index in 0..<chunkCount {
             let chunk = unsafe map[index]
@@ -412,7 +406,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     }
 
     private mutating func claimRun(_ first: Int, length: Int) throws(StoreError) {
-        guard length > 0, first + length <= chunkCount else { throw damaged(first, "run of \(length)") }
+        guard first + length <= chunkCount else { throw damaged(first, "run of \(length)") }
         for index in first..<(first + length) where unsafe map[index].pointee.kind != Chunk.free {
             throw damaged(index, "taken where a run of \(length) lies")
         }
@@ -445,11 +439,10 @@ package struct RecordHeap<M: Medium>: ~Copyable {
 }
 
 extension UnsafeMutablePointer where Pointee == UInt64 {
-    /// Zeroed words from the system; given back by `free`.
+    /// Zeroed words.
     static func allocateZeroed(_ count: Int) -> UnsafeMutablePointer<UInt64> {
-        guard let start = unsafe calloc(Swift.max(count, 1), 8) else {
-            fatalError("out of memory for a bitmap")
-        }
-        return unsafe start.bindMemory(to: UInt64.self, capacity: Swift.max(count, 1))
+        let start = UnsafeMutablePointer<UInt64>.allocate(capacity: count)
+        unsafe start.initialize(repeating: 0, count: count)
+        return unsafe start
     }
 }

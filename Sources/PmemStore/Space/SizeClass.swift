@@ -20,7 +20,7 @@ package enum SizeClass {
         sizes += stride(from: 64, through: 1024, by: 64)
         var step = 256
         while let last = sizes.last, last < 65_536 {
-            for _ in 0..<4 { sizes.append((sizes.last ?? 0) + step) }
+            sizes += stride(from: last + step, through: last + 4 * step, by: step)
             step *= 2
         }
         sizes += fractions.map { chunkRoom / $0 & ~63 }

@@ -56,8 +56,8 @@ package struct SpaceRelease<M: Medium> {
         let dead = items
         items.removeAll(keepingCapacity: true)
         let older = pins.filter { $0 < commit }
-        for pin in Array(blocked.keys) where !pins.contains(pin) {
-            guard let waiting = blocked.removeValue(forKey: pin) else { continue }
+        for (pin, waiting) in blocked where !pins.contains(pin) {
+            blocked[pin] = nil
             for item in waiting { decide(item, pins: pins.filter { $0 <= pin }) }
         }
         if older.isEmpty {
@@ -85,9 +85,9 @@ package struct SpaceRelease<M: Medium> {
             ? address.loadUnaligned(fromByteOffset: 16, as: UInt32.self) : RecordPointer(address).epoch
     }
 
-    /// The epoch in which a commit was made; the current one when it has not ended.
+    /// The epoch in which a commit was made; above all where it has not ended.
     private func epoch(ofCommit commit: UInt64) -> UInt32 {
-        epochs.first { $0.lastCommit >= commit }?.epoch ?? .max
+        epochs.reduce(.max) { $1.lastCommit >= commit ? min($0, $1.epoch) : $0 }
     }
 
     private mutating func trimEpochs(oldestPin: UInt64) {
@@ -105,7 +105,4 @@ package struct SpaceRelease<M: Medium> {
         }
         return batch
     }
-
-    /// Items that wait for a reader.
-    package var blockedCount: Int { blocked.values.reduce(0) { $0 + $1.count } }
 }

@@ -4,16 +4,7 @@ internal import Glibc
 package enum Virtual {
     /// Keeps ranges that are given back for later requests. Nil but in processes that open stores by the million, in
     /// one thread.
-    package nonisolated(unsafe) static var reuse: RangeReuse?
-
-    /// As ``claim(_:count:)``, where there is nobody to tell that there is none.
-    package static func allocate<T: BitwiseCopyable>(_ type: T.Type, count: Int) -> UnsafeMutablePointer<T> {
-        do {
-            return try unsafe claim(type, count: count)
-        } catch {
-            fatalError("no address space for \(count) items: error \(error.code)")
-        }
-    }
+    package nonisolated(unsafe) static var reuse: (any RangeKeeping)?
 
     package static func claim<T: BitwiseCopyable>(
         _ type: T.Type, count: Int
@@ -32,26 +23,16 @@ package enum Virtual {
 
     package static func deallocate<T: BitwiseCopyable>(_ start: UnsafeMutablePointer<T>, count: Int) {
         let bytes = max(count, 1) * MemoryLayout<T>.stride
-        if unsafe reuse?.give(start, bytes) ?? false { return }
+        if let reuse = unsafe reuse, unsafe reuse.give(start, bytes) { return }
         unsafe munmap(start, bytes)
     }
 }
 
-/// Ranges of address space that were given back, by size.
-@safe package final class RangeReuse {
-    private var ranges: [Int: [UnsafeMutableRawPointer]] = unsafe [:]
-    /// Longer ranges go back to the kernel, which knows better what of them was touched.
-    private static let byteLimit = 4 << 20
-
-    package init() {}
-
+/// Ranges of address space that were given back.
+package protocol RangeKeeping: AnyObject {
     /// A range as it was left, or none.
-    package func take(_ byteCount: Int) -> UnsafeMutableRawPointer? { unsafe ranges[byteCount]?.popLast() }
+    func take(_ byteCount: Int) -> UnsafeMutableRawPointer?
 
     /// False: the range is not wanted.
-    package func give(_ start: UnsafeMutableRawPointer, _ byteCount: Int) -> Bool {
-        if byteCount > Self.byteLimit { return false }
-        unsafe ranges[byteCount, default: []].append(start)
-        return true
-    }
+    func give(_ start: UnsafeMutableRawPointer, _ byteCount: Int) -> Bool
 }

@@ -19,10 +19,7 @@
     }
 
     @inline(__always)
-    package subscript(_ index: Int) -> UInt64 {
-        get { unsafe start[index] }
-        set { unsafe start[index] = newValue }
-    }
+    package subscript(_ index: Int) -> UInt64 { unsafe start[index] }
 
     @inline(__always)
     package mutating func truncate(to newCount: Int) { count = newCount }
@@ -34,11 +31,12 @@
         return unsafe start[count]
     }
 
-    /// Takes the last occurrence of a word out. O(count).
+    /// Takes the last occurrence of a word out, if it is there. O(count).
     package mutating func remove(_ word: UInt64) {
-        guard let index = (0..<count).last(where: { unsafe start[$0] == word }) else { return }
-        unsafe (start + index).update(from: start + index + 1, count: count - index - 1)
-        count -= 1
+        if let index = (0..<count).last(where: { unsafe start[$0] == word }) {
+            unsafe (start + index).update(from: start + index + 1, count: count - index - 1)
+            count -= 1
+        }
     }
 
     @inline(never)

@@ -6,7 +6,7 @@ internal import Glibc
 /// Runs on one thread at a time, beside readers and the writer; it holds the write gate for moments only.
 package final class Checkpointer<M: Medium>: @unchecked Sendable {
     let medium: M
-    private let place: WriterPlace<M>
+    private let writer: WriterPlace<M>
     let gate: WriterGate
     let readers: ReaderTable
     let map: ChunkMap
@@ -27,18 +27,13 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         superblock: cpm_superblock
     ) {
         self.medium = medium
-        place = writer
+        self.writer = writer
         self.gate = gate
         self.map = map
         self.table = table
         self.superblock = superblock
         readers = writer.pointee.readers
         ledger = SpaceLedger(medium: medium, map: map)
-    }
-
-    private var writer: Writer<M> {
-        @inline(__always) unsafeAddress { unsafe UnsafePointer(place.address) }
-        @inline(__always) unsafeMutableAddress { unsafe place.address }
     }
 
     /// What a checkpoint saves: a commit and what belongs to it.
@@ -93,22 +88,25 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         defer { gate.leave() }
         let isClean = superblock.flags & UInt32(CPM_SUPERBLOCK_CLEAN) != 0
         // The books may name dead space of a checkpoint that failed: what is durable may still need it.
-        if let reason = writer.poisonReason { throw .commit(.poisoned(reason: reason)) }
+        if let reason = writer.pointee.poisonReason { throw .commit(.poisoned(reason: reason)) }
         let isSame =
-            writer.commit == superblock.commit && ledger.pending.count == 0 && writer.deltas.count == 0
+            writer.pointee.commit == superblock.commit && ledger.pending.count == 0
+            && writer.pointee.deltas.count == 0
         if isSame && !isShrunk && (!isClosing || isClean) { return nil }
         let pin = readers.pinForCheckpoint()
         pinCount += 1
-        let deltas = writer.deltas
-        writer.deltas = WordList(capacity: max(1 << 16, deltas.count))
-        let epoch = writer.epoch
-        writer.epoch += 1
-        writer.cutCommit = pin.commit
-        writer.pace.begin()
+        let deltas = writer.pointee.deltas
+        writer.pointee.deltas = WordList(capacity: max(1 << 16, deltas.count))
+        let epoch = writer.pointee.epoch
+        writer.pointee.epoch += 1
+        writer.pointee.cutCommit = pin.commit
+        writer.pointee.pace.begin()
         ledger.release.cut(epoch: epoch, lastCommit: pin.commit)
         return Cut(
-            pin: pin, epoch: epoch, logPosition: writer.log.tail, operations: writer.pace.logged,
-            nextTable: writer.nextTable, replayNanoseconds: writer.pace.replayNanoseconds, deltas: deltas)
+            pin: pin, epoch: epoch, logPosition: writer.pointee.log.tail,
+            operations: writer.pointee.pace.logged,
+            nextTable: writer.pointee.nextTable, replayNanoseconds: writer.pointee.pace.replayNanoseconds,
+            deltas: deltas)
     }
 
     // MARK: Step 2
@@ -128,7 +126,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         // Also after a failure: nodes that have a place are clean from now on, and the next checkpoint counts on them.
         ledger.add(nodes.births)
         ledger.release.lateDeaths += nodes.lateDeaths
-        giveBackSlots(lateDeaths: nodes.lateDeaths.count)
+        try giveBackSlots(lateDeaths: nodes.lateDeaths.count)
         if case .failure = result { unpinAfterFailure(cut) }
         return try result.get()
     }
@@ -146,18 +144,21 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         gate.enterForMaintenance()
         defer { gate.leave() }
         if bytes > NodeLayout.byteCount {
-            guard let offset = try writer.heap.allocate(byteCount: bytes, mayUseReserve: true) else {
+            guard let offset = try writer.pointee.heap.allocate(byteCount: bytes, mayUseReserve: true) else {
                 throw .commit(.full(quotaBytes: 0, neededBytes: UInt64(bytes)))
             }
-            writer.heap.dirtyNodes -= 1
+            writer.pointee.heap.dirtyNodes -= 1
             return offset
         }
         for _ in 0..<SlotSupply.batch {
-            guard let offset = try writer.heap.allocate(sizeClass: SizeClass.node, mayUseReserve: true) else {
+            guard
+                let offset = try writer.pointee.heap.allocate(sizeClass: SizeClass.node, mayUseReserve: true)
+            else {
                 break
             }
             slots.add(offset)
-            writer.heap.dirtyNodes -= 1  // a dirty node's slot is no longer to be found, it is at hand
+            // A dirty node's slot is no longer to be found, it is at hand.
+            writer.pointee.heap.dirtyNodes -= 1
         }
         guard let slot = slots.take() else {
             throw .commit(.full(quotaBytes: 0, neededBytes: UInt64(bytes)))
@@ -166,17 +167,13 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
     }
 
     /// A node that left the tree while it was being written was taken off the dirty ones twice, then as well as before.
-    private func giveBackSlots(lateDeaths: Int) {
+    private func giveBackSlots(lateDeaths: Int) throws(StoreError) {
         gate.enterForMaintenance()
         defer { gate.leave() }
-        writer.heap.dirtyNodes += lateDeaths
-        do throws(StoreError) {
-            while let slot = slots.take() {
-                writer.heap.dirtyNodes += 1
-                try writer.heap.release(slot)
-            }
-        } catch {
-            assertionFailure("a slot of this checkpoint cannot be given back: \(error)")
+        writer.pointee.heap.dirtyNodes += lateDeaths
+        while let slot = slots.take() {
+            writer.pointee.heap.dirtyNodes += 1
+            try writer.pointee.heap.release(slot)
         }
     }
 
@@ -188,9 +185,9 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
     package func removeLastSegment() throws(StoreError) -> ChunkTableSegment? {
         gate.enterForMaintenance()
         defer { gate.leave() }
-        if let reason = writer.poisonReason { throw .commit(.poisoned(reason: reason)) }
+        if let reason = writer.pointee.poisonReason { throw .commit(.poisoned(reason: reason)) }
         guard grown.isEmpty, table.segments.count > 1, let last = table.segments.last else { return nil }
-        guard writer.heap.removeTail(from: last.firstChunk) else { return nil }
+        guard writer.pointee.heap.removeTail(from: last.firstChunk) else { return nil }
         table.removeLast()
         isShrunk = true
         return last
@@ -210,7 +207,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
             gate.enterForMaintenance()
             defer { gate.leave() }
             for chunk in chunks.prefix(64) where unsafe map[chunk].pointee.kind >= Chunk.slab {
-                try writer.heap.loadBusy(chunk)
+                try writer.pointee.heap.loadBusy(chunk)
             }
             chunks = chunks.dropFirst(64)
         }
@@ -261,10 +258,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         next.logPosition = cut.logPosition
         next.nextTable = cut.nextTable
         next.segmentCount = UInt32(table.segments.count)
-        next.byteCount =
-            table.segments.last.map {
-                UInt64($0.firstChunk + $0.chunkCount) << Space.chunkShift
-            } ?? 0
+        next.byteCount = table.byteCount
         next.tableBlockCount = UInt32(table.blockCount)
         next.flags = isClosing ? UInt32(CPM_SUPERBLOCK_CLEAN) : 0
         next.replayNanoseconds = cut.replayNanoseconds
@@ -273,26 +267,23 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
 
     private func write(_ next: cpm_superblock) {
         let bytes = Superblock(fields: next, copyBits: table.copyBits).encoded()
-        unsafe bytes.withUnsafeBytes { buffer in
-            guard let start = buffer.baseAddress else { return }
-            unsafe medium.copyIn(Superblock.offset(generation: next.generation), start, buffer.count)
-        }
+        unsafe medium.copyIn(Superblock.offset(generation: next.generation), bytes, bytes.count)
     }
 
     // MARK: Step 6
 
     private func finish(_ cut: Cut) {
         gate.enterForMaintenance()
-        writer.log.free(upTo: cut.logPosition)
-        writer.log.generation = superblock.generation
-        writer.pace.end(operations: cut.operations)
+        writer.pointee.log.free(upTo: cut.logPosition)
+        writer.pointee.log.generation = superblock.generation
+        writer.pointee.pace.end(operations: cut.operations)
         endCut(cut)
         gate.leave()
     }
 
     /// The cut's commit is no longer held. Under the gate.
     private func endCut(_ cut: Cut) {
-        writer.cutCommit = 0
+        writer.pointee.cutCommit = 0
         readers.unpin(cut.pin)
         pinCount -= 1
     }
@@ -300,12 +291,12 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
     /// Hands space that no checkpoint and no pinned commit needs back to the heap, a little at a time.
     private func releaseSpace(upTo commit: UInt64) throws(StoreError) {
         try ledger.release.sort(pins: readers.pinnedCommits(), checkpointed: commit)
-        while true {
-            let batch = ledger.release.next()
-            if batch.isEmpty { return }
+        var batch = ledger.release.next()
+        while !batch.isEmpty {
             gate.enterForMaintenance()
             defer { gate.leave() }
-            for group in batch { try writer.heap.release(group) }
+            for group in batch { try writer.pointee.heap.release(group) }
+            batch = ledger.release.next()
         }
     }
 }

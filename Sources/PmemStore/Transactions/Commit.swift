@@ -50,22 +50,21 @@ extension Writer {
         failure = nil
     }
 
+    /// A slot that the transaction has taken, so that its chunk's bitmap is in memory. Where the heap does not know it,
+    /// its books are wrong, and nothing is written any more.
     mutating func giveBack(_ offset: UInt64) {
         do throws(StoreError) {
             try heap.release(offset)
         } catch {
-            // The slot was taken by this transaction, so that its chunk's bitmap is in memory.
-            assertionFailure("a slot of this transaction cannot be given back: \(error)")
+            poisonReason = "a slot cannot be given back: \(error)"
         }
     }
 
     private mutating func poison(_ error: StoreError) -> StoreError {
-        if case .commit(.poisoned(let reason)) = error {
-            poisonReason = reason
-        } else {
-            poisonReason = "commit \(commit + 1) failed half way: \(error)"
-        }
-        return .commit(.poisoned(reason: poisonReason ?? ""))
+        var reason = "commit \(commit + 1) failed half way: \(error)"
+        if case .commit(.poisoned(let known)) = error { reason = known }
+        poisonReason = reason
+        return .commit(.poisoned(reason: reason))
     }
 
     // MARK: Step 2

@@ -17,16 +17,14 @@ internal import Glibc
     /// Word 16: slots that were ever used.
     private let published: UnsafeMutableRawPointer
 
-    private static let slotWords = (limit + 1) * 8
+    static let slotWords = (limit + 1) * 8
 
-    package init() { unsafe self.init(slots: Virtual.allocate(UInt64.self, count: Self.slotWords)) }
-
-    /// The same, for which there may be no memory.
+    /// - Throws: where there is no address space.
     package static func claim() throws(SystemFailure) -> ReaderTable {
         try unsafe ReaderTable(slots: Virtual.claim(UInt64.self, count: slotWords))
     }
 
-    private init(slots: UnsafeMutablePointer<UInt64>) {
+    init(slots: UnsafeMutablePointer<UInt64>) {
         unsafe self.slots = UnsafeMutableRawPointer(slots)
         unsafe published = .allocate(byteCount: 192, alignment: 64)
         unsafe memset(published, 0, 192)

@@ -168,23 +168,18 @@ package struct NodeSpace<M: Medium>: Sendable {
     private let end: UnsafeMutablePointer<UInt64>
     private static let wordsPerChunk = Int(CPM_CHUNK_BYTES / CPM_LINE) / 64
 
-    package init(addressBytes: UInt64, storeBytes: UInt64) {
-        let limit = Self.chunkLimit(addressBytes)
-        unsafe self.init(Virtual.allocate(UInt.self, count: limit), limit, storeBytes)
-    }
-
-    /// The same, for which there may be no memory.
+    /// - Throws: where there is no address space.
     package static func claim(addressBytes: UInt64, storeBytes: UInt64) throws(SystemFailure) -> VerifiedNodes
     {
         let limit = chunkLimit(addressBytes)
         return try unsafe VerifiedNodes(Virtual.claim(UInt.self, count: limit), limit, storeBytes)
     }
 
-    private static func chunkLimit(_ addressBytes: UInt64) -> Int {
+    static func chunkLimit(_ addressBytes: UInt64) -> Int {
         Int(addressBytes / UInt64(CPM_CHUNK_BYTES))
     }
 
-    private init(_ chunks: UnsafeMutablePointer<UInt>, _ chunkLimit: Int, _ storeBytes: UInt64) {
+    init(_ chunks: UnsafeMutablePointer<UInt>, _ chunkLimit: Int, _ storeBytes: UInt64) {
         unsafe self.chunks = unsafe chunks
         self.chunkLimit = chunkLimit
         unsafe end = .allocate(capacity: 1)

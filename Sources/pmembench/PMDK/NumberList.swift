@@ -46,7 +46,8 @@ struct NumberList {
             var found = [try number(fields[0])]
             while found.count <= NumberList.longest, let current = found.last {
                 guard let next = advance(current, step), next != current else { break }
-                guard isRising ? next <= last : next >= last else { break }
+                // From a negative number on, * falls.
+                guard isRising ? next <= last : next >= last, allowed.contains(next) else { break }
                 found.append(next)
             }
             return found

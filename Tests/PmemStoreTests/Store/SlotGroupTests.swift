@@ -8,17 +8,18 @@ struct SlotGroupTests {
     private func withMap(_ body: (ChunkMap) throws -> Void) throws {
         let map = try ChunkMap(addressBytes: 8 << 20)
         defer { map.deallocate(count: 0) }
-        unsafe map[0].pointee = chunk(slotBytes: 128, start: 4096, count: 100)
+        setSlots(map, 0, slotBytes: 128, start: 4096, count: 100)
         unsafe map[1].pointee.kind = Chunk.run
-        unsafe map[2].pointee = chunk(slotBytes: 1024, start: 0, count: 2048)
+        setSlots(map, 2, slotBytes: 1024, start: 0, count: 2048)
         try body(map)
     }
 
-    private func chunk(slotBytes: UInt32, start: UInt32, count: UInt32) -> Chunk {
-        var chunk = Chunk()
-        chunk.kind = Chunk.slab
-        (chunk.slotBytes, chunk.slotsStart, chunk.slotCount) = (slotBytes, start, count)
-        return chunk
+    private func setSlots(_ map: ChunkMap, _ chunk: Int, slotBytes: UInt32, start: UInt32, count: UInt32) {
+        let chunk = unsafe map[chunk]
+        unsafe chunk.pointee.kind = Chunk.slab
+        unsafe chunk.pointee.slotBytes = slotBytes
+        unsafe chunk.pointee.slotsStart = start
+        unsafe chunk.pointee.slotCount = count
     }
 
     private func offset(_ chunk: Int, _ place: Int) -> UInt64 { UInt64(chunk) << 21 + UInt64(place) }
