@@ -114,7 +114,7 @@ fuzz:
 	@scripts/ensure-packages $(PACKAGES)
 	scripts/fuzz $(FUZZ_SECONDS) operations image texts
 
-# Which regions of the engine the tests run.
+# Which regions of the engine the tests run; all of log, commit, checkpoint, recovery and space, or it fails.
 coverage:
 	@scripts/ensure-packages $(TEST_PACKAGES)
 	scripts/coverage
