@@ -127,8 +127,9 @@ struct ForkTests {
             await #expect(processExitsWith: .signal(SIGKILL)) {
                 [path = fixture.path as String, isGuarded = isGuarded as Bool] in
                 let store = try LeaseFixture.open(path)
+                let kept = Self.descriptor(of: path + "/" + SegmentName.sealed(0)) ?? -1
                 let child = isGuarded ? Child.fork() : Child.forkUnnoticed()
-                if child == 0 { Self.liveOn(holding: path + "/" + SegmentName.sealed(0)) }
+                if child == 0 { Self.liveOn(holding: kept) }
                 overwrite(path + "-child", at: 0, with: Array("\(child)".utf8))
                 withExtendedLifetime(store) { _ = kill(getpid(), SIGKILL) }
             }
@@ -145,11 +146,17 @@ struct ForkTests {
     }
 
     /// Nothing but the segment stays open: whoever waits for this process's parent waits for the others to be closed.
-    private static func liveOn(holding path: String) -> Never {
+    ///
+    /// Another thread may have held a lock of the language's runtime when this process was forked: here is nothing that
+    /// would take it.
+    private static func liveOn(holding kept: Int32) -> Never {
         // The test may wait long for a thread to go on with.
         Child.limit(900)
-        let kept = descriptor(of: path)
-        for descriptor in Int32(0)..<4096 where descriptor != kept { close(descriptor) }
+        var descriptor: Int32 = 0
+        while descriptor < 4096 {
+            if descriptor != kept { close(descriptor) }
+            descriptor += 1
+        }
         pause()
         _exit(0)
     }
