@@ -38,6 +38,41 @@ import Testing
         #expect(refusal { _ = try NumberList("0:+1:\(Int.max)", option: "x", allowed: 0...Int.max) } != nil)
     }
 
+    // MARK: What the fuzzer found, or would have
+
+    @Test func linesMayEndInTwoCharacters() throws {
+        let text = Self.file.replacingOccurrences(of: "\n", with: "\r\n")
+        let scenarios = try ConfigFile(text: text, path: "x.cfg").scenarios
+        #expect(scenarios.map(\.name) == ["one", "map_get"])
+        #expect(scenarios[1].settings.map(\.value) == ["64", "4"])
+    }
+
+    @Test func emptyValuesAreValues() throws {
+        let line = try PMDKCommandLine(["map_insert", "--file=", "--threads", "3"])
+        #expect(line.scenarios[0].settings.map(\.value) == ["", "3"])
+        #expect(refusal { _ = try PMDKPlan(Self.scenario([("file", ",")])) }?.contains("--file") == true)
+    }
+
+    @Test func defaultsAreReadAsValuesAre() throws {
+        #expect(try PMDKPlan(Self.scenario([])).combinations[0].number("fmode") == 0o666)
+    }
+
+    @Test func tooMuchIsRefusedBeforeItIsMade() {
+        let long = [("threads", "1:+1:1000"), ("ops-per-thread", "1:+1:100000"), ("seed", "1:+1:100000")]
+        #expect(refusal { _ = try PMDKPlan(Self.scenario(long)) }?.contains("combinations") == true)
+        let large = [("threads", "1024"), ("ops-per-thread", "4294967295"), ("data-size", "1073741824")]
+        #expect(refusal { _ = try PMDKPlan(Self.scenario(large)) }?.contains("1 EiB") == true)
+    }
+
+    @Test(arguments: ["/dev/zero", "/tmp", "/no/such/file"])
+    func onlyFilesAreRead(path: String) {
+        #expect(refusal { _ = try ConfigFile(path: path) }?.contains(path) == true)
+    }
+
+    private static func scenario(_ settings: [ConfigFile.Setting]) -> Scenario {
+        Scenario(name: nil, benchmark: "pmem_flush", settings: settings)
+    }
+
     // MARK: Files
 
     private static let file = """

@@ -29,6 +29,18 @@ import Testing
         #expect(points.map(\.y) == [0.05])
     }
 
+    @Test func chartsStayInTheirDirectory() {
+        let chart = Chart(
+            name: "latency-../../x y", title: "", xLabel: "", yLabel: "", kind: .bars(groups: []), series: [])
+        #expect(chart.fileName == "latency-.._.._x_y")
+    }
+
+    @Test(arguments: [(-1.0, "-1 ns"), (1e300, "ms"), (2_000_000.0, "2000.0 us")])
+    func durationsMayBeAnything(nanoseconds: Double, text: String) {
+        #expect(TableReport.duration(nanoseconds).hasSuffix(text))
+        #expect(!TableReport.grouped(nanoseconds * 1e9).isEmpty)
+    }
+
     @Test func scriptsHoldTheirPoints() throws {
         let chart = try #require(Charts(try Self.saved()).all.first { $0.name == "keys-readrandom" })
         let script = chart.script(terminal: "svg", path: "/tmp/it's.svg")
