@@ -40,8 +40,8 @@ struct MutantCourt {
             detail: "signal \(signal)", milliseconds: milliseconds)
     }
 
-    /// In the child: all scenarios, for what is wrong and then for what is needless; every shape of a step; a random
-    /// workload.
+    /// In the child: all scenarios, for what is wrong and then for what is needless; threads with one preemption; every
+    /// shape of a step; a random workload.
     private func deliberate(_ number: Int, _ isNeedless: Bool) throws -> String {
         try switchOn(number)
         for isCounted in isNeedless ? [true] : [false, true] {
@@ -49,6 +49,14 @@ struct MutantCourt {
             if let killer = outcome.killer { return "\(killer)\t\(outcome.detail)" }
         }
         do {
+            for scenario in ThreadScenario.all {
+                var plan = CrashPlan.flat
+                plan.use = 64
+                let search = try ScheduleSearch(scenario, plan: plan)
+                if let failure = try search.exhaust(bound: 1, goesOn: { true }).first {
+                    return "\(failure.rung)\t\(failure.text)"
+                }
+            }
             for workloads in Self.workloads {
                 var plan = CrashPlan()
                 plan.use = 4

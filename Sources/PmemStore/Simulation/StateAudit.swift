@@ -239,22 +239,37 @@ internal import CPmem
                 if let failure = try reach(record.external.offset, writer) { return "dead \(failure)" }
             }
         }
-        let taken = try takenCount(writer)
+        return try countFailure(writer)
+    }
+
+    /// As many slots are taken as are reachable or dying, and what is counted beside the bitmaps agrees with them.
+    private func countFailure(_ writer: WriterPlace<SimulatedMedium>) throws(StoreError) -> String? {
+        var (taken, free) = (0, 0)
+        for index in 0..<writer.pointee.heap.chunkCount {
+            let chunk = unsafe writer.pointee.heap.map[index]
+            switch unsafe chunk.pointee.kind {
+            case Chunk.free: free += 1
+            case Chunk.run: taken += 1
+            case let kind where Chunk.sizeClass(kind) != nil:
+                try writer.pointee.heap.loadBusy(index)
+                let slots = unsafe Self.takenSlots(chunk)
+                let counted = unsafe Int(chunk.pointee.slotCount) - Int(chunk.pointee.freeSlots)
+                if counted != slots { return "chunk \(index) counts \(counted) slots as taken, not \(slots)" }
+                taken += slots
+            default: break
+            }
+        }
+        if free != writer.pointee.heap.freeChunks {
+            return "\(writer.pointee.heap.freeChunks) chunks are counted as free, not \(free)"
+        }
         return taken == reachedCount ? nil : "\(taken) slots are taken, \(reachedCount) reachable or dying"
     }
 
-    private func takenCount(_ writer: WriterPlace<SimulatedMedium>) throws(StoreError) -> Int {
+    private static func takenSlots(_ chunk: UnsafeMutablePointer<Chunk>) -> Int {
+        guard let words = unsafe chunk.pointee.busyWords else { return 0 }
         var taken = 0
-        for index in 0..<writer.pointee.heap.chunkCount {
-            let chunk = unsafe writer.pointee.heap.map[index]
-            if unsafe chunk.pointee.kind == Chunk.run { taken += 1 }
-            guard unsafe Chunk.sizeClass(chunk.pointee.kind) != nil else { continue }
-            try writer.pointee.heap.loadBusy(index)
-            guard let words = unsafe chunk.pointee.busyWords else { continue }
-            for word in unsafe 0..<chunk.pointee.words { taken += unsafe words[word].nonzeroBitCount }
-            // Bits behind the last slot are set, so that nobody takes them.
-            taken -= unsafe chunk.pointee.words * 64 - Int(chunk.pointee.slotCount)
-        }
-        return taken
+        for word in unsafe 0..<chunk.pointee.words { taken += unsafe words[word].nonzeroBitCount }
+        // Bits behind the last slot are set, so that nobody takes them.
+        return unsafe taken - (chunk.pointee.words * 64 - Int(chunk.pointee.slotCount))
     }
 }

@@ -158,6 +158,7 @@ package final class CrashExplorer {
             } catch StoreError.commit(.full) {
                 tally.refused += 1
             }
+            compare(store)
         case .checkpoint: try store.checkpoint()
         case .reopen: try store.checkpoint(isClosing: true)
         case .kill: break
@@ -181,6 +182,11 @@ package final class CrashExplorer {
             settle(number, before)
             history.forgetStores()
         }
+        compare(store)
+    }
+
+    /// What a transaction has left in memory, committed or not.
+    private func compare(_ store: SimulatedStore) {
         if !isQuiet, let difference = difference(store) { fail(.live, difference) }
     }
 
