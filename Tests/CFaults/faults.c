@@ -7,7 +7,7 @@ static volatile uint64_t marks[2];
 
 void cfaults_mark(int which) { marks[which & 1] = 1; }
 uint64_t cfaults_mark_address(int which) { return (uint64_t)(uintptr_t)&marks[which & 1]; }
-uint64_t cfaults_fence_address(void) { return (uint64_t)(uintptr_t)dlsym(RTLD_DEFAULT, "pmem_drain"); }
+uint64_t cfaults_fence_address(void) { return (uint64_t)(uintptr_t)dlsym(RTLD_NEXT, "pmem_drain"); }
 
 // A sanitizer has its own idea of these functions.
 #if defined(__has_feature)
@@ -19,12 +19,19 @@ uint64_t cfaults_fence_address(void) { return (uint64_t)(uintptr_t)dlsym(RTLD_DE
 #ifdef CFAULTS_INERT
 
 void cfaults_arm(uint64_t n, int code, int isLasting) {}
+void cfaults_arm_kill(uint64_t n) {}
 void cfaults_arm_allocations(uint64_t n, int isLasting) {}
+void cfaults_arm_claims(uint64_t n, int isLasting) {}
 uint64_t cfaults_disarm(void) { return 0; }
 const char *cfaults_failed(void) { return 0; }
+int cfaults_failed_here(void) { return 0; }
 const char *cfaults_call(uint64_t n) { return 0; }
 int64_t cfaults_mapped_bytes(void) { return 0; }
 int64_t cfaults_allocations(void) { return 0; }
+int cfaults_is_inert(void) { return 1; }
+void cfaults_watch_flushes(int byte) {}
+uint64_t cfaults_fences(void) { return 0; }
+uint64_t cfaults_flushed_bytes(void) { return 0; }
 
 #else
 
@@ -32,6 +39,7 @@ int64_t cfaults_allocations(void) { return 0; }
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -42,12 +50,15 @@ int64_t cfaults_allocations(void) { return 0; }
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { IDLE, CALLS, ALLOCATIONS };
+enum { IDLE, CALLS, ALLOCATIONS, CLAIMS };
+enum { KILL = -1 };
 
 static _Atomic int mode = IDLE;
 static _Atomic uint64_t counted, failing;
 static _Atomic int lasting, failure;
 static const char *_Atomic failed;
+static _Atomic int failedHere;
+static _Atomic pthread_t armer;
 enum { REMEMBERED = 1 << 14 };
 static const char *_Atomic names[REMEMBERED];
 static _Atomic int64_t mapped, allocated;
@@ -58,11 +69,15 @@ static void arm(int newMode, uint64_t n, int code, int isLasting) {
     failure = code;
     lasting = isLasting;
     failed = NULL;
+    failedHere = 0;
+    armer = pthread_self();
     mode = newMode;
 }
 
 void cfaults_arm(uint64_t n, int code, int isLasting) { arm(CALLS, n, code, isLasting); }
+void cfaults_arm_kill(uint64_t n) { arm(CALLS, n, KILL, 0); }
 void cfaults_arm_allocations(uint64_t n, int isLasting) { arm(ALLOCATIONS, n, ENOMEM, isLasting); }
+void cfaults_arm_claims(uint64_t n, int isLasting) { arm(CLAIMS, n, ENOMEM, isLasting); }
 
 uint64_t cfaults_disarm(void) {
     mode = IDLE;
@@ -70,6 +85,7 @@ uint64_t cfaults_disarm(void) {
 }
 
 const char *cfaults_failed(void) { return failed; }
+int cfaults_failed_here(void) { return failedHere; }
 const char *cfaults_call(uint64_t n) { return n > 0 && n <= counted && n <= REMEMBERED ? names[n - 1] : NULL; }
 int64_t cfaults_mapped_bytes(void) { return mapped; }
 int64_t cfaults_allocations(void) { return allocated; }
@@ -79,8 +95,10 @@ static int fails(int kind, const char *name) {
     uint64_t number = ++counted;
     if (number <= REMEMBERED) names[number - 1] = name;
     if (failing == 0 || (lasting ? number < failing : number != failing)) return 0;
+    if (failure == KILL) kill(getpid(), SIGKILL);
     const char *none = NULL;
-    __atomic_compare_exchange_n((const char **)&failed, &none, name, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    if (__atomic_compare_exchange_n((const char **)&failed, &none, name, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        failedHere = pthread_equal(armer, pthread_self()) != 0;
     errno = failure;
     return 1;
 }
@@ -177,7 +195,8 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
 void *mmap(void *address, size_t count, int protection, int flags, int file, off_t offset) {
     REAL(mmap);
     int isMemory = flags & MAP_ANONYMOUS && protection & PROT_WRITE;
-    if (fails(isMemory ? ALLOCATIONS : CALLS, "mmap")) return MAP_FAILED;
+    int isClaim = mode == CLAIMS && flags & MAP_NORESERVE;
+    if (fails(!isMemory ? CALLS : isClaim ? CLAIMS : ALLOCATIONS, "mmap")) return MAP_FAILED;
     void *result = real(address, count, protection, flags, file, offset);
     if (result != MAP_FAILED && !(flags & MAP_FIXED)) mapped += (int64_t)((count + 4095) & ~4095ul);
     return result;
@@ -189,6 +208,40 @@ int munmap(void *address, size_t count) {
     int result = real(address, count);
     if (result == 0) mapped -= (int64_t)((count + 4095) & ~4095ul);
     return result;
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// libpmem. What is flushed is looked at before it is.
+
+static _Atomic int watched = -1;
+static _Atomic uint64_t fences, flushedBytes;
+
+void cfaults_watch_flushes(int byte) {
+    fences = 0;
+    flushedBytes = 0;
+    watched = byte;
+}
+
+int cfaults_is_inert(void) { return 0; }
+uint64_t cfaults_fences(void) { return fences; }
+uint64_t cfaults_flushed_bytes(void) { return flushedBytes; }
+
+void pmem_drain(void) {
+    static void (*real)(void);
+    if (!real) real = (void (*)(void))dlsym(RTLD_NEXT, "pmem_drain");
+    fences++;
+    real();
+}
+
+void pmem_flush(const void *address, size_t count) {
+    static void (*real)(const void *, size_t);
+    if (!real) real = (void (*)(const void *, size_t))dlsym(RTLD_NEXT, "pmem_flush");
+    const unsigned char *bytes = address;
+    uint64_t found = 0;
+    if (watched >= 0)
+        for (size_t index = 0; index < count; index++) found += bytes[index] == watched;
+    flushedBytes += found;
+    real(address, count);
 }
 
 // ---------------------------------------------------------------------------------------------------------------

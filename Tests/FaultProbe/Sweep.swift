@@ -11,6 +11,8 @@ struct Sweep {
     private let directory: String
     private let code: Int32
     private let isLasting: Bool
+    /// Memory that the store asks for itself cannot be had; all calls succeed.
+    private let failsClaims: Bool
     private let stride: UInt64
     private var failures: [String] = []
     private var points = 0
@@ -25,6 +27,7 @@ struct Sweep {
         directory = arguments[1]
         code = Int32(arguments[2]) ?? EIO
         isLasting = arguments[3] == "1"
+        failsClaims = arguments[3] == "memory"
         stride = UInt64(arguments[4]) ?? 1
     }
 
@@ -90,14 +93,19 @@ struct Sweep {
     }
 
     private func disturb(_ n: UInt64) throws -> (call: String?, problem: String?) {
-        Files.removeDirectory(store)
-        if scenario.hasStore { try Files.copyDirectory(template, to: store) }
-        var acknowledged: UInt64 = scenario.hasStore ? 40 : 0
-        var problem: String?
+        var acknowledged = try setUp()
+        var (problem, isDone, wasHeard) = (String?.none, false, true)
         do {
             let open = scenario.opensFirst ? try Store.open(store, options: SweepScenario.options) : nil
-            cfaults_arm(n, code, isLasting ? 1 : 0)
-            try scenario.body(open, store, &acknowledged)
+            try open.map(scenario.prepare)
+            if failsClaims {
+                cfaults_arm_claims(n, isLasting ? 1 : 0)
+            } else {
+                cfaults_arm(n, code, isLasting ? 1 : 0)
+            }
+            let running = try scenario.body(open, store, &acknowledged)
+            (isDone, wasHeard) = (true, !isFailureToBeHeard)
+            try scenario.end(running, &acknowledged)
         } catch is StoreError {
         } catch {
             problem = "threw \(error), which is no StoreError"
@@ -105,11 +113,51 @@ struct Sweep {
         // A store that was not closed has gone with `open`, while calls still failed.
         cfaults_disarm()
         let call = unsafe cfaults_failed().map { unsafe String(cString: $0) }
-        return (call, problem ?? judge(acknowledged))
+        if !wasHeard { problem = problem ?? "nobody was told of it" }
+        return (call, problem ?? judge(acknowledged, isCopied: isDone))
+    }
+
+    /// A call has failed on this thread of which its caller must hear. What a thread in the background does in vain, it
+    /// does again.
+    private var isFailureToBeHeard: Bool {
+        guard cfaults_failed_here() != 0, let call = unsafe cfaults_failed() else { return false }
+        return unsafe scenario.mustBeHeard.contains(String(cString: call))
+    }
+
+    /// The number of transactions that are there.
+    private func setUp() throws -> UInt64 {
+        Files.removeDirectory(store)
+        Files.removeDirectory(SweepScenario.copy(of: store))
+        if scenario.hasStore { try Files.copyDirectory(template, to: store) }
+        return scenario.hasStore ? 40 : 0
+    }
+
+    // MARK: Killed instead
+
+    /// Runs the scenario up to its n-th call, which kills the process. Says what is acknowledged. 3: there is none.
+    func runKilled(_ n: UInt64) throws -> Int32 {
+        var acknowledged = try setUp()
+        unsafe SweepScenario.onAcknowledge = {
+            print($0); fflush(nil)
+        }
+        unsafe SweepScenario.onAcknowledge?(acknowledged)
+        let open = scenario.opensFirst ? try Store.open(store, options: SweepScenario.options) : nil
+        try open.map(scenario.prepare)
+        cfaults_arm_kill(n)
+        let running = try scenario.body(open, store, &acknowledged)
+        try scenario.end(running, &acknowledged)
+        return 3
+    }
+
+    /// Says what is wrong with what a killed scenario has left.
+    func judgeKilled(_ acknowledged: UInt64) throws -> Int32 {
+        guard let problem = judge(acknowledged, isCopied: false) else { return 0 }
+        print(problem)
+        return 1
     }
 
     /// What is there must be what was acknowledged, or the one transaction more that was at work.
-    private func judge(_ acknowledged: UInt64) -> String? {
+    private func judge(_ acknowledged: UInt64, isCopied: Bool) -> String? {
         do {
             let store = try Store.open(store, options: SweepScenario.options)
             let found = try SweepScenario.verify(store)
@@ -118,13 +166,31 @@ struct Sweep {
             }
             var next = found
             try SweepScenario.put(5000, in: store, &next)
+            if scenario.copies, let problem = try judgeCopy(of: store, found, isThere: isCopied) {
+                return problem
+            }
             try store.close()
-            let known: Set = ["template", "store"]
+            let known: Set = ["template", "store", "store.copy"]
             let debris = try Files.names(directory).filter { !known.contains($0) } + hiddenFiles()
             return debris.isEmpty ? nil : "left behind: \(debris)"
         } catch {
             return "afterwards: \(error)"
         }
+    }
+
+    /// A copy is whole or not there; then it can be made.
+    private func judgeCopy(of source: Store, _ transactions: UInt64, isThere: Bool) throws -> String? {
+        let path = SweepScenario.copy(of: store)
+        var status = stat()
+        if unsafe lstat(path, &status) != 0 {
+            if isThere { return "the copy is not there" }
+            try source.backup(to: path, options: SweepScenario.options)
+            return nil
+        }
+        let copy = try Store.open(path, options: SweepScenario.options)
+        let found = try SweepScenario.verify(copy)
+        try copy.close()
+        return found == transactions ? nil : "\(found) of \(transactions) transactions are in the copy"
     }
 
     private func hiddenFiles() throws -> [String] { try Files.names(store).filter { $0.hasPrefix(".") } }

@@ -11,36 +11,91 @@ struct SweepScenario {
     let hasStore: Bool
     /// Whether it is opened before calls begin to fail.
     let opensFirst: Bool
+    /// What is done to it first.
+    var prepare: (Store) throws -> Void = { _ in }
+    /// Whether a copy of the store is made beside it, whole or not at all.
+    var copies = false
+    /// Calls whose failure whoever runs this must hear of. What fails while the store grows is tried again, and what
+    /// fails while it is closed is in the log.
+    var mustBeHeard: Set<String> = ["fsync", "fdatasync", "msync"]
+    /// What is done then, up to the store's end, while calls still fail.
+    var end: (Store?, inout UInt64) throws -> Void = { store, _ in try store?.close() }
     /// What is done while calls fail. Counts acknowledged transactions.
-    let body: (Store?, String, inout UInt64) throws -> Void
+    let body: (Store?, String, inout UInt64) throws -> Store?
 
     static var all: [SweepScenario] {
         [
-            SweepScenario(name: "create", hasStore: false, opensFirst: false) { _, path, acknowledged in
-                let store = try Store.open(path, options: options)
-                try put(1, in: store, &acknowledged)
-                try store.close()
-            },
+            SweepScenario(
+                name: "create", hasStore: false, opensFirst: false,
+                end: { store, acknowledged in
+                    try store.map { try put(1, in: $0, &acknowledged) }
+                    try store?.close()
+                }
+            ) { _, path, _ in try Store.open(path, options: options) },
             SweepScenario(name: "open", hasStore: true, opensFirst: false) { _, path, _ in
-                try Store.open(path, options: options).close()
+                try Store.open(path, options: options)
             },
-            SweepScenario(name: "commit", hasStore: true, opensFirst: true) { store, _, acknowledged in
+            // Nothing is replayed here, so that no memory is needed that has not been claimed first.
+            SweepScenario(name: "reopen", hasStore: true, opensFirst: true, mustBeHeard: []) {
+                store, path, _ in
+                try store?.close()
+                return try Store.open(path, options: options)
+            },
+            SweepScenario(
+                name: "commit", hasStore: true, opensFirst: true, mustBeHeard: ["msync"]
+            ) { store, _, acknowledged in
                 for count in [10, 10, 50_000] { try store.map { try put(count, in: $0, &acknowledged) } }
+                return store
             },
             SweepScenario(name: "checkpoint", hasStore: true, opensFirst: true) { store, _, _ in
                 try store?.checkpoint()
+                return store
             },
-            SweepScenario(name: "grow", hasStore: true, opensFirst: true) { store, _, acknowledged in
-                guard let store else { return }
+            SweepScenario(
+                name: "grow", hasStore: true, opensFirst: true, mustBeHeard: []
+            ) { store, _, acknowledged in
+                guard let store else { return nil }
                 let segments = store.statistics.segments
                 while store.statistics.segments == segments { try put(400_000, in: store, &acknowledged) }
                 try put(1, in: store, &acknowledged)
+                return store
             },
-            SweepScenario(name: "close", hasStore: true, opensFirst: true) { store, _, acknowledged in
+            SweepScenario(
+                name: "close", hasStore: true, opensFirst: true, mustBeHeard: []
+            ) { store, _, acknowledged in
                 try store.map { try put(1, in: $0, &acknowledged) }
                 try store?.close()
+                return nil
+            },
+            SweepScenario(
+                name: "shrink", hasStore: true, opensFirst: true, prepare: growAndEmpty
+            ) { store, _, _ in
+                try store?.shrink()
+                return store
+            },
+            SweepScenario(name: "backup", hasStore: true, opensFirst: true, copies: true) { store, path, _ in
+                try store?.backup(to: copy(of: path), options: options)
+                return store
             },
         ]
+    }
+
+    static func copy(of store: String) -> String { store + ".copy" }
+
+    /// Two segments more, in which nothing is left.
+    private static func growAndEmpty(_ store: Store) throws {
+        let segments = store.statistics.segments
+        try store.write { tx in _ = try tx.createTable("ballast") }
+        var number: UInt8 = 0
+        while store.statistics.segments < segments + 2 {
+            try store.write { tx in
+                let ballast = [UInt8](repeating: number, count: 400_000)
+                try tx.put(ballast, forKey: [number], in: try tx.table(named: "ballast"))
+            }
+            number += 1
+        }
+        try store.write { tx in try tx.dropTable("ballast") }
+        try store.checkpoint()
     }
 
     static var options: StoreOptions {
@@ -81,7 +136,11 @@ struct SweepScenario {
             for part in 0..<longKeys { try tx.put([], forKey: longKey(next * longKeys + part)) }
         }
         acknowledged = next
+        unsafe onAcknowledge?(next)
     }
+
+    /// Told of each, where the process may not come to its end.
+    nonisolated(unsafe) static var onAcknowledge: ((UInt64) -> Void)?
 
     /// The newest transaction found, or what is wrong.
     static func verify(_ store: Store) throws -> UInt64 {

@@ -10,6 +10,13 @@ case "prepare" where arguments.count == 2: try Sweep.prepare(arguments.last ?? "
 case "sweep":
     var sweep = Sweep(Array(arguments.dropFirst()))
     exit(try sweep.run())
+case "killed" where arguments.count == 4:
+    let words = Array(arguments)
+    exit(try Sweep([words[1], words[2], "0", "0", "1"]).runKilled(UInt64(words[3]) ?? 0))
+case "judged" where arguments.count == 4:
+    let words = Array(arguments)
+    exit(try Sweep([words[1], words[2], "0", "0", "1"]).judgeKilled(UInt64(words[3]) ?? 0))
+case "instructions" where arguments.count == 2: try InstructionProbe.run(arguments.last ?? "")
 case "allocate" where arguments.count == 3:
     exit(AllocationProbe.run(arguments[2], n: UInt64(arguments.last ?? "") ?? 0))
 case "judge" where arguments.count == 2: exit(try AllocationProbe.judge(arguments.last ?? ""))

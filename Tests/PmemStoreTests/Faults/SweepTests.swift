@@ -10,37 +10,94 @@ struct SweepTests {
     struct Fault: Sendable, CustomTestStringConvertible {
         let code: Int32
         var isLasting = false
+        /// Memory that the store asks for itself, and no call.
+        var isOfMemory = false
         var stride = 1
         var testDescription: String { "error \(code)\(isLasting ? ", lasting" : "")" }
     }
 
     /// All points with one error; with the others, which take the same ways, some of them.
     private static let faults = [
-        Fault(code: EIO), Fault(code: EIO, isLasting: true, stride: 3), Fault(code: ENOSPC, stride: 3),
-        Fault(code: ENOMEM, stride: 5), Fault(code: EINTR, stride: 3), Fault(code: EMFILE, stride: 5),
+        Fault(code: EIO), Fault(code: EIO, isLasting: true, stride: 4), Fault(code: ENOSPC),
+        Fault(code: ENOMEM, stride: 7), Fault(code: EINTR, stride: 4), Fault(code: EMFILE, stride: 7),
     ]
 
-    private static func run(_ scenario: String, _ fault: Fault, _ place: Place) {
+    /// A store whose process was killed, or whose power was cut, with its last commits in the log.
+    private static func prepare(_ place: Place, powerCut: Bool = false) -> ScratchDirectory {
         let scratch = ScratchDirectory(place)
-        let prepared = Probe.run(["prepare", scratch.path])
+        let environment = powerCut ? ["PMEMSTORE_POWER_CUT=7"] : []
+        let prepared = Probe.run(["prepare", scratch.path], environment: environment)
         #expect(prepared.signal == SIGKILL, "\(prepared.output)")
+        return scratch
+    }
+
+    private static func run(_ scenario: String, _ fault: Fault, in scratch: ScratchDirectory) {
         let stride = TestPlan.scale > 1 ? 1 : fault.stride
-        let arguments = [scenario, scratch.path, "\(fault.code)", fault.isLasting ? "1" : "0", "\(stride)"]
-        let end = Probe.run(["sweep"] + arguments)
+        let kind = fault.isOfMemory ? "memory" : fault.isLasting ? "1" : "0"
+        let end = Probe.run(["sweep", scenario, scratch.path, "\(fault.code)", kind, "\(stride)"])
         #expect(end.code == 0, "\(end.output) \(end.signal.map { "signal \($0)" } ?? "")")
         #expect(end.output.contains("points") && !end.output.contains(": 0 points"))
         print(end.output, terminator: "")
     }
 
     @Test("A call fails: a typed error, no leak, nothing lost", arguments: Self.scenarios, faults)
-    func inMemory(scenario: String, fault: Fault) { Self.run(scenario, fault, .volatileMemory) }
+    func inMemory(scenario: String, fault: Fault) {
+        Self.run(scenario, fault, in: Self.prepare(.volatileMemory))
+    }
 
     @Test("So on an ordinary file system", arguments: Self.scenarios)
     func onDisk(scenario: String) {
-        Self.run(scenario, Fault(code: EIO, isLasting: true, stride: 7), .ordinaryFileSystem)
+        Self.run(
+            scenario, Fault(code: EIO, isLasting: true, stride: 7), in: Self.prepare(.ordinaryFileSystem))
     }
 
-    private static let scenarios = ["create", "open", "commit", "checkpoint", "grow", "close"]
+    /// On an ordinary file system a fence is a call, `msync`.
+    @Test(
+        "Whoever asks for a sync that fails hears of it",
+        arguments: [
+            ("create", .volatileMemory), ("commit", .ordinaryFileSystem), ("checkpoint", .ordinaryFileSystem),
+        ] as [(String, Place)])
+    func syncs(scenario: String, place: Place) {
+        Self.run(scenario, Fault(code: EIO), in: Self.prepare(place))
+    }
+
+    @Test(
+        "So while a store is opened whose power was cut",
+        arguments: [Fault(code: EIO), Fault(code: EIO, isLasting: true, stride: 4)])
+    func powerCut(fault: Fault) {
+        Self.run("open", fault, in: Self.prepare(.volatileMemory, powerCut: true))
+    }
+
+    @Test("So where address space that an opening claims cannot be had")
+    func claims() {
+        Self.run("reopen", Fault(code: ENOMEM, isOfMemory: true), in: Self.prepare(.volatileMemory))
+    }
+
+    private static let scenarios = [
+        "create", "open", "commit", "checkpoint", "grow", "close", "shrink", "backup",
+    ]
+
+    /// At one call in so many; at every one with `PMEMSTORE_SCALE`.
+    @Test(
+        "The process is killed before a call: nothing acknowledged is lost, and the store goes on",
+        arguments: zip(scenarios, [6, 6, 1, 1, 4, 1, 1, 6]))
+    func killed(scenario: String, stride: Int) throws {
+        let scratch = Self.prepare(.volatileMemory)
+        var (kills, ends) = (0, 0)
+        var call = 1
+        while ends < 3 {
+            let end = Probe.run(["killed", scenario, scratch.path, "\(call)"])
+            let numbers = end.output.split(separator: "\n").compactMap { Int($0) }
+            let acknowledged = try #require(numbers.last, "\(end.output)")
+            #expect(end.signal == SIGKILL || end.code == 3, "call \(call): \(end)")
+            let judged = Probe.run(["judged", scenario, scratch.path, "\(acknowledged)"])
+            #expect(judged.code == 0, "killed before call \(call) of \(scenario): \(judged.output)")
+            if end.code == 3 { ends += 1 } else { kills += 1 }
+            call += TestPlan.scale > 1 ? 1 : stride
+        }
+        #expect(kills > 0)
+        print("\(scenario), killed: \(kills) points")
+    }
 
     /// The language ends a process that has no memory; the store must not mind.
     @Test("An allocation fails: a typed error or the process's end, and nothing acknowledged is lost")
