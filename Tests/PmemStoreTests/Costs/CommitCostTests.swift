@@ -1,6 +1,7 @@
 import Testing
 
 @testable internal import PmemStore
+@testable internal import PmemStoreTesting
 
 /// What operations send through the door to the medium, counted exactly. A change here is a change of the protocol.
 @Suite("Costs: fences and lines")
@@ -100,5 +101,25 @@ struct CommitCostTests {
             try store.checkpoint()
             #expect(store.statistics.checkpointMedium.fences - before <= 4)
         }
+    }
+
+    /// In stores of as many pairs in chunks of one kind, and of ten: nothing is read of a chunk.
+    @Test("Opening reads as much of a store that fills more chunks")
+    func openingLargerStore() throws {
+        let reads = try [1, 10].map { kinds in
+            let run = try CrashRun(seed: 1)
+            run.explorer.isQuiet = true
+            let operations = (0..<20).map { number in
+                ModelOperation.put(
+                    [UInt8](repeating: 1, count: 64 * (1 + number % kinds)), key: Self.key(number), table: 1)
+            }
+            try run.run([.commit(operations), .checkpoint, .commit([.delete(Self.key(0), table: 1)])])
+            let image = run.memory.makeChild(isTracking: false)
+            image.reset()
+            image.resetReadCount()
+            #expect(try run.layout.recoveredCommit(image) == 2)
+            return image.readCount
+        }
+        #expect(reads[0] == reads[1] && reads[0] > 0, "\(reads)")
     }
 }

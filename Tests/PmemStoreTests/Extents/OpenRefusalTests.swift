@@ -174,6 +174,7 @@ struct OpenRefusalTests {
             return
         }
         #expect(reason.hasPrefix("byte 1048576 is in a hole"))
+        #expect(reason.contains("cp --reflink=never --sparse=never"), "the remedy is missing")
     }
 
     @Test("A medium that forgets, unless the options accept it")

@@ -11,25 +11,33 @@ struct ForgedTableTests {
     struct Forgery: Sendable, CustomTestStringConvertible {
         let testDescription: String
         let descriptors: [Int: UInt64]
+        /// The chunk that the error names.
+        let culprit: Int
     }
 
     private static let last = FuzzStore.layout.chunkCount - 1
 
     static let forgeries = [
-        Forgery(testDescription: "a kind that is none", descriptors: [last: 5]),
-        Forgery(testDescription: "a body without a run", descriptors: [last: UInt64(CPM_CHUNK_RUN_BODY)]),
-        Forgery(testDescription: "a run of nothing", descriptors: [last: UInt64(CPM_CHUNK_RUN)]),
+        Forgery(testDescription: "a kind that is none", descriptors: [last: 5], culprit: last),
         Forgery(
-            testDescription: "a run beyond the store", descriptors: [last: UInt64(CPM_CHUNK_RUN) | 2 << 32]),
+            testDescription: "a body without a run", descriptors: [last: UInt64(CPM_CHUNK_RUN_BODY)],
+            culprit: last),
+        Forgery(
+            testDescription: "a run of nothing", descriptors: [last: UInt64(CPM_CHUNK_RUN)], culprit: last),
+        Forgery(
+            testDescription: "a run beyond the store", descriptors: [last: UInt64(CPM_CHUNK_RUN) | 2 << 32],
+            culprit: last),
         Forgery(
             testDescription: "a run that is free half way",
-            descriptors: [last - 2: UInt64(CPM_CHUNK_RUN) | 3 << 32, last - 1: UInt64(CPM_CHUNK_RUN_BODY)]),
+            descriptors: [last - 2: UInt64(CPM_CHUNK_RUN) | 3 << 32, last - 1: UInt64(CPM_CHUNK_RUN_BODY)],
+            culprit: last),
         Forgery(
             testDescription: "a run in a run",
-            descriptors: [last - 1: UInt64(CPM_CHUNK_RUN) | 2 << 32, last: UInt64(CPM_CHUNK_RUN) | 1 << 32]),
+            descriptors: [last - 1: UInt64(CPM_CHUNK_RUN) | 2 << 32, last: UInt64(CPM_CHUNK_RUN) | 1 << 32],
+            culprit: last),
         Forgery(
             testDescription: "more slots in use than there are",
-            descriptors: [last: UInt64(CPM_CHUNK_SLAB) | 0xffff << 16]),
+            descriptors: [last: UInt64(CPM_CHUNK_SLAB) | 0xffff << 16], culprit: last),
     ]
 
     @Test("Refused when the store is opened", arguments: forgeries)
@@ -48,6 +56,7 @@ struct ForgedTableTests {
             Issue.record("nobody has noticed")
         } catch .corrupted(let corruption) {
             #expect(corruption.structure == .chunkTable)
+            #expect(corruption.offset == UInt64(forgery.culprit) << Space.chunkShift, "\(corruption)")
         } catch {
             Issue.record("\(error)")
         }

@@ -87,6 +87,30 @@ struct ForkTests {
         try store.read { tx in try tx.get(key).map { String(decoding: $0, as: UTF8.self) } }
     }
 
+    @Test("A child that lets go of the store takes nothing from its parent", arguments: Place.allCases)
+    func letGoInChild(place: Place) async throws {
+        let scratch = ScratchDirectory(place)
+        await #expect(processExitsWith: .success) { [path = scratch.store as String] in
+            var store: Store? = try Self.open(path)
+            try store?.write { tx in try tx.put("parent", forKey: "key") }
+            let level = store?.lease.level
+            let ending = Child.run {
+                store = nil
+                return 0
+            }
+            #expect(ending == 0)
+            let own = try #require(store)
+            #expect(own.lease.level == level)
+            try own.verifyExtents()
+            try own.write { tx in try tx.put("parent", forKey: "other") }
+            #expect(throws: StoreError.open(.inUse(path: path, pid: getpid()))) { _ = try Self.open(path) }
+            try own.close()
+        }
+        let store = try Self.open(scratch.store)
+        #expect(try Self.get("other", store) == "parent")
+        try store.close()
+    }
+
     @Test("A child that lives on keeps neither lock nor lease", arguments: Place.allCases)
     func childLivesOn(place: Place) async throws {
         let scratch = ScratchDirectory(place)

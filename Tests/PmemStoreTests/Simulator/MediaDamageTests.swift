@@ -108,11 +108,94 @@ struct MediaDamageTests {
             #expect(
                 failure.contains("corrupted(") || failure.contains("newerFormat"),
                 "offset \(offset), bit \(bit): \(failure)")
+            // Commits carry the generation of the checkpoint before them, so that it is missed, not what it named.
+            if part == .newestSuperblock {
+                #expect(failure.contains("superblock"), "offset \(offset), bit \(bit): \(failure)")
+            }
             if part == .log {
                 #expect(failure.contains("commitLog"), "offset \(offset), bit \(bit): \(failure)")
             }
         }
         if part != .olderSuperblock, part != .bitmap, part != .chunkTable { #expect(refused > 0) }
         print("damage to \(part): \(refused) of \(150 * TestPlan.scale) refused")
+    }
+
+    // MARK: What is covered to the last bit
+
+    /// The copies that count, of the chunk table's block and of all bitmaps, as far as their checksums reach.
+    private static func counted(_ run: CrashRun) -> (table: Range<Int>, bitmaps: [Range<Int>]) {
+        let checkpointer = run.store.engine.checkpointer
+        let slot = Int(Superblock.offset(generation: checkpointer.superblock.generation))
+        let copy = Int(run.memory.word(slot + Superblock.headerBytes) & 1)
+        let table = Int(run.layout.segment.chunkTableOffset) + copy * ChunkTable.blockBytes
+        let bitmaps = (0..<run.store.engine.writer.heap.chunkCount).compactMap { index -> Range<Int>? in
+            let saved = unsafe checkpointer.map.saved(index).pointee
+            guard saved.liveSlots > 0,
+                let geometry = Bitmap.geometry(index, kind: saved.savedKind, map: checkpointer.map)
+            else { return nil }
+            let start = Int(Bitmap.place(index, geometry, copy: saved.copy))
+            return start..<(start + 16 + 8 * geometry.words)
+        }
+        return (table..<(table + ChunkTable.blockBytes), bitmaps)
+    }
+
+    @Test(
+        "A bit that flips in the block of the table that counts, or in a bitmap, is reported, whatever it says"
+    )
+    func everyWord() throws {
+        let run = try Self.makeRun()
+        var random = SeededGenerator(seed: TestPlan.seeds([32])[0])
+        let (table, bitmaps) = Self.counted(run)
+        #expect(bitmaps.count >= 2)
+        let state = run.explorer.model.expected(at: run.store.commit)
+        let image = CrashImage(run.memory.makeChild(isTracking: false), layout: run.layout)
+        for (range, structure) in [(table, "chunkTable")] + bitmaps.map({ ($0, "bitmap") }) {
+            // Of a bitmap the head, the words in use, and some of the others.
+            let words = Array(stride(from: range.lowerBound, to: range.upperBound, by: 8))
+            for offset in words.prefix(64) + words.dropFirst(64).shuffled(using: &random).prefix(16) {
+                image.memory.reset()
+                let bit = UInt64.random(in: 0..<64, using: &random)
+                image.memory.setEverywhere(offset, image.memory.word(offset) ^ 1 << bit)
+                let failure = image.check(allowed: [state]).failure ?? "nothing"
+                #expect(failure.contains("corrupted("), "\(structure) at \(offset), bit \(bit): \(failure)")
+                #expect(failure.contains(structure), "at \(offset), bit \(bit): \(failure)")
+            }
+        }
+    }
+
+    /// What is there is a whole bitmap with as many bits, of the same place and the checkpoint before the last.
+    @Test("A bitmap whose last write was lost is reported")
+    func lostBitmap() throws {
+        let run = try CrashRun(seed: 25, context: "lost bitmap")
+        run.explorer.isQuiet = true
+        func put(_ number: Int, _ fill: UInt8) -> ModelOperation {
+            .put([fill], key: Array("key \(number)".utf8), table: 1)
+        }
+        try run.run([.commit((0..<10).map { put($0, 0) }), .checkpoint])
+        var words: [[Int: UInt64]] = []
+        for round in 1...6 {
+            // One record dies and one is born, each time in other slots.
+            try run.run([.commit([put(round, 1)]), .checkpoint])
+            let counted = Self.counted(run).bitmaps.joined().filter { $0 % 8 == 0 }
+            words.append(Dictionary(uniqueKeysWithValues: counted.map { ($0, run.memory.word($0)) }))
+        }
+        let state = run.explorer.model.expected(at: run.store.commit)
+        let image = CrashImage(run.memory.makeChild(isTracking: false), layout: run.layout)
+        var lost = 0
+        for bitmap in Self.counted(run).bitmaps {
+            image.memory.reset()
+            #expect(image.check(allowed: [state]).failure == nil)
+            image.memory.reset()
+            let places = stride(from: bitmap.lowerBound, to: bitmap.upperBound, by: 8)
+            let before = places.compactMap { words[3][$0] }
+            guard before.count == Array(places).count, before != places.map({ run.memory.word($0) }) else {
+                continue
+            }
+            for (place, word) in zip(places, before) { image.memory.setEverywhere(place, word) }
+            let failure = image.check(allowed: [state]).failure ?? "nothing"
+            #expect(failure.contains("corrupted(") && failure.contains("bitmap"), "\(failure)")
+            lost += 1
+        }
+        #expect(lost > 0)
     }
 }

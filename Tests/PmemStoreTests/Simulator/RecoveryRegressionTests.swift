@@ -1,3 +1,4 @@
+internal import CPmem
 import Testing
 
 @testable internal import PmemStore
@@ -48,6 +49,55 @@ struct RecoveryRegressionTests {
         try run.recover()
         try run.run(.commit([Self.put(1)]))
         #expect(run.failures.isEmpty)
+    }
+
+    /// Should the newest be lost to damage, it is what is left.
+    @Test("Recovery leaves the superblock before the newest as it is")
+    func olderSuperblock() throws {
+        let run = try CrashRun(seed: 1)
+        run.explorer.isQuiet = true
+        try run.run([.commit([Self.put(1)]), .checkpoint, .commit([Self.put(2)]), .checkpoint])
+        let newest = run.store.engine.checkpointer.superblock.generation
+        let older = Int(Superblock.offset(generation: newest - 1))
+        let words = { stride(from: older, to: older + Superblock.slotBytes, by: 8).map(run.memory.word) }
+        let before = words()
+        #expect(before.contains { $0 != 0 })
+        for _ in 0..<2 { try run.recover() }
+        #expect(words() == before)
+    }
+
+    /// Its epoch is later than that of the newest superblock, whose checkpoint is the one before.
+    @Test("A record from behind a cut whose checkpoint was lost stays for the snapshot that sees it")
+    func recordOfALostEpoch() throws {
+        let run = try CrashRun(seed: 1)
+        run.explorer.isQuiet = true
+        run.memory.onNote = nil
+        try run.store.commit((0..<20).map { Self.put($0) })
+        try run.store.checkpoint()
+        try run.store.commit([Self.put(1, [2])])
+        let image = run.memory.makeChild(isTracking: true)
+        var isBefore = true
+        run.memory.onEvent = { event in
+            guard isBefore, event.role == .checkpointer, event.kind == .drain else { return }
+            isBefore = false
+            _ = try? run.store.commit([Self.put(2, [3])])
+            image.reset()  // the power is cut
+        }
+        try run.store.checkpoint()
+        run.memory.onEvent = nil
+        let store = try SimulatedStore(image, layout: run.layout)
+        #expect(!isBefore && store.commit == 3)
+        let pin = try store.engine.readers.pin()
+        defer { store.engine.readers.unpin(pin) }
+        try store.commit([Self.put(2, [4])])
+        for round in 0..<3 {
+            try store.checkpoint()
+            try store.commit((100 * round..<100 * round + 100).map { Self.put(1000 + $0, [9]) })
+        }
+        let seen = try unsafe Self.key(2).withUnsafeBytes {
+            try unsafe store.view(1, pin).find($0).map { unsafe [UInt8]($0) }
+        }
+        #expect(seen == [3])
     }
 
     @Test("A value whose construction fails leaves nothing behind in a transaction that goes on")

@@ -108,4 +108,36 @@ struct SwallowedErrorTests {
         try run.store.commit([.delete(Self.key(0), table: 1)])
         #expect(throws: StoreError.self) { try run.store.engine.checkpoint() }
     }
+
+    /// The descriptor names another value's extent: who followed it would set that one free.
+    @Test("A large value whose record names another one's place is reported, and nothing is set free")
+    func strayValue() throws {
+        let run = try CrashRun(seed: 26, context: "stray")
+        run.explorer.isQuiet = true
+        let keys = ["big1", "big2"].map { Array($0.utf8) }
+        try run.run([
+            .commit(keys.map { .put([UInt8](repeating: $0[3], count: 40_000), key: $0, table: 1) }),
+            .checkpoint,
+        ])
+        let tree = try run.store.view(1).tree
+        // The descriptor's offset stands behind a header of 12 and a key of 4 bytes.
+        let places = try keys.map { key in
+            let reference = try unsafe key.withUnsafeBytes {
+                try unsafe run.store.engine.space.lookup($0, root: tree.reference)
+            }
+            return Int(RecordReference(raw: reference).offset) + 16
+        }
+        run.memory.setEverywhere(places[0], run.memory.word(places[1]))
+        try run.store.commit([.delete(keys[0], table: 1)])
+        let error = #expect(throws: StoreError.self) { try run.store.engine.checkpoint() }
+        guard case .corrupted(let corruption) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(corruption.structure == .record && corruption.offset == UInt64(places[0] - 16))
+        let other = try unsafe keys[1].withUnsafeBytes {
+            try unsafe run.store.view(1).find($0).map { unsafe [UInt8]($0) }
+        }
+        #expect(other == [UInt8](repeating: keys[1][3], count: 40_000))
+    }
 }

@@ -62,6 +62,37 @@ struct FullStoreTests {
         try SpaceAudit.run(fixture.store)
     }
 
+    /// Ascending keys leave few free slots of nodes, and a transaction that changes every leaf needs one for each.
+    @Test("Whatever a full store accepts, it can save")
+    func savable() throws {
+        let fixture = try makeFixture()
+        let store = fixture.store
+        var count: UInt32 = 0
+        while true {
+            do {
+                try store.write { tx in
+                    for number in count..<(count + 2000) { try tx.put("8 bytes.", forKey: number.bigEndian) }
+                }
+                count += 2000
+            } catch StoreError.commit(.full) {
+                break
+            }
+        }
+        var deleted = 0
+        do {
+            try store.write { tx in
+                for number in stride(from: 0, to: count, by: 25) { try tx.delete(number.bigEndian) }
+            }
+            deleted = stride(from: 0, to: count, by: 25).underestimatedCount
+        } catch StoreError.commit(.full) {
+            // Refused as a whole.
+        }
+        try store.checkpoint()
+        try fixture.reopen()
+        try #expect(fixture.store.read { tx in try tx.count() } == Int(count) - deleted)
+        try SpaceAudit.run(fixture.store)
+    }
+
     @Test("All that a full store holds can be deleted, one key a transaction, in any order")
     func emptying() throws {
         let fixture = try makeFixture()

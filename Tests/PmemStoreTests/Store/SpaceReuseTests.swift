@@ -36,6 +36,25 @@ struct SpaceReuseTests {
         try #expect(snapshot.read { tx in try tx.count() } == Self.keys)
     }
 
+    @Test("What two snapshots see stays for the one when the other is let go")
+    func twoSnapshots() throws {
+        let fixture = try StoreFixture()
+        let store = fixture.store
+        try overwriteAll(store, round: 0)
+        let first = try store.snapshot()
+        try store.write { tx in try tx.put("other", forKey: "other") }
+        var second: Snapshot? = try store.snapshot()
+        try overwriteAll(store, round: 1)
+        for pair in try #require(second).pairs() where pair.key != [UInt8](text: "other") {
+            #expect(pair.value == [UInt8](pattern: 0, count: 900))
+        }
+        second = nil
+        // The first checkpoint sets free what only the second snapshot kept; what follows may lie there.
+        for round in 2...4 { try overwriteAll(store, round: round) }
+        for pair in first.pairs() { #expect(pair.value == [UInt8](pattern: 0, count: 900)) }
+        try #expect(first.read { tx in try tx.count() } == Self.keys)
+    }
+
     @Test("Snapshots let go give their space back")
     func releasedSnapshots() throws {
         let fixture = try StoreFixture()

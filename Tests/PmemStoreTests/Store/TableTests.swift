@@ -36,6 +36,25 @@ struct TableTests {
         #expect(second != first)
     }
 
+    @Test("A number that a transaction took and did not keep is no reason to give out another one twice")
+    func numbersOfAbandonedTransactions() throws {
+        struct Deliberate: Error {}
+        let fixture = try StoreFixture()
+        #expect(throws: Deliberate.self) {
+            try fixture.store.write { tx in
+                _ = try tx.createTable("abandoned")
+                throw Deliberate()
+            }
+        }
+        try fixture.store.write { tx in try tx.put("1", forKey: "key", in: try tx.createTable("one")) }
+        try fixture.reopenAsIfKilled()
+        try fixture.store.write { tx in try tx.put("2", forKey: "key", in: try tx.createTable("two")) }
+        for (name, value) in [("one", "1"), ("two", "2")] {
+            let found = try fixture.store.read { tx in try tx.get("key", in: try tx.table(named: name)) }
+            #expect(found == [UInt8](text: value))
+        }
+    }
+
     /// The catalog counts nothing that a reopen would have to restore.
     @Test("Tables that a reopen has found can be emptied and dropped")
     func emptyAfterReopen() throws {

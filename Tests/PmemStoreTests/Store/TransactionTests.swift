@@ -26,6 +26,23 @@ struct TransactionTests {
         try #expect(fixture.store.read { tx in try tx.get("a") } == [UInt8](text: "1"))
     }
 
+    /// Each changes one pair, so that it is the last change of its commit; the leaves are in memory.
+    @Test("A snapshot sees none of many commits that change the same leaves")
+    func snapshotOfChangedLeaves() throws {
+        let fixture = try StoreFixture()
+        try fixture.store.write { tx in
+            for number in 0..<300 { try tx.put("old", forKey: [UInt8(number >> 8), UInt8(number & 255)]) }
+        }
+        let snapshot = try fixture.store.snapshot()
+        for number in 0..<300 {
+            let key = [UInt8(number * 137 % 300 >> 8), UInt8(number * 137 % 300 & 255)]
+            try fixture.store.write { tx in try tx.put("new", forKey: key) }
+        }
+        let pairs = snapshot.pairs()
+        #expect(try snapshot.read { tx in try tx.count() } == 300)
+        for pair in pairs { #expect(pair.value == [UInt8](text: "old")) }
+    }
+
     @Test("Ascending keys in one transaction; a savepoint, a delete and another table between them")
     func ascendingKeys() throws {
         let fixture = try StoreFixture()

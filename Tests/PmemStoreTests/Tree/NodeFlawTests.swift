@@ -25,6 +25,7 @@ struct NodeFlawTests {
 
     private static func header(_ kind: Kind) -> [Change] {
         [
+            Change(kind: kind, field: "place", offset: 24, byteCount: 8, value: 3 << 20),
             Change(kind: kind, field: "flags", offset: 7, byteCount: 1, value: 0x81),
             Change(kind: kind, field: "count", offset: 8, byteCount: 2, value: 0),
             Change(kind: kind, field: "count", offset: 8, byteCount: 2, value: 57),
@@ -108,6 +109,31 @@ struct NodeFlawTests {
             #expect(corruption.structure == .node)
             let isChild = change.isSeenBelow && ground.children.contains(corruption.offset)
             #expect(corruption.offset == offset || isChild, "\(corruption)")
+        } catch {
+            Issue.record("\(error)")
+        }
+    }
+
+    /// What a lost write leaves: the node that was there before, whole.
+    @Test(
+        "A node that is valid in itself, and not the one that is named, is refused",
+        arguments: [Kind.leaf, .inner, .catalog])
+    func anotherNode(_ kind: Kind) throws {
+        let ground = try Self.Ground.shared.get()
+        defer { ground.memory.restore(from: FuzzImage.shared.memory) }
+        let offset = Int(try #require(ground.offsets[kind]))
+        let epoch = ground.memory.load(offset + 16, as: UInt32.self)
+        ground.memory.write(UInt64(epoch) - 1, at: offset + 16, byteCount: 4)
+        let seed = Checksum.seed(.node, offset: UInt64(offset))
+        let bytes = Int(ground.memory.load(offset + 12, as: UInt16.self)) * 64
+        let checksum = unsafe Checksum.of(ground.memory.base + offset + 4, bytes - 4, seed: seed)
+        ground.memory.write(UInt64(checksum), at: offset, byteCount: 4)
+        do throws(StoreError) {
+            let store = try FuzzStore(ground.memory)
+            for table: UInt32 in [0, 1, 2] { _ = try store.pairs(table, limit: 100_000) }
+            Issue.record("nobody has noticed")
+        } catch .corrupted(let corruption) {
+            #expect(corruption.structure == .node && corruption.offset == UInt64(offset))
         } catch {
             Issue.record("\(error)")
         }
