@@ -64,6 +64,17 @@ package struct ThreadScenario: Sendable {
                 [.commit([put(0, 8)]), .commit([put(1, 8)])], [.checkpoint],
                 [.abort([put(3, 8)]), .commit([put(5, 8)])],
             ]),
+        // One preemption leads from the middle of a checkpoint to commits: entries and records behind the cut, in what
+        // the log and the dead before it have left.
+        ThreadScenario(
+            name: "cut", start: fillingLog,
+            threads: [
+                [.checkpoint, .checkpoint],
+                [
+                    .commit([put(1, 9), .delete(OperationShapes.key(2), table: 1)]),
+                    .commit([put(6, 9), put(7, 9)]),
+                ],
+            ]),
         ThreadScenario(
             name: "large", start: OperationShapes.start(5),
             threads: [

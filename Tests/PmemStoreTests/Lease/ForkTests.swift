@@ -111,6 +111,27 @@ struct ForkTests {
         try store.close()
     }
 
+    /// As its last owner would, in a child that lets go of all that it has.
+    @Test("A child that closes what it inherits takes nothing from its parent", arguments: Place.allCases)
+    func closedInChild(place: Place) async throws {
+        let scratch = ScratchDirectory(place)
+        await #expect(processExitsWith: .success) { [path = scratch.store as String] in
+            try Self.open(path).close()
+            let directory = try SegmentDirectory.open(path: path, options: Self.options)
+            let segment = try #require(Self.descriptor(of: path + "/" + SegmentName.sealed(0)))
+            #expect(cpm_get_lease(segment) == F_WRLCK)
+            let ending = Child.run {
+                directory.close()
+                return 0
+            }
+            #expect(ending == 0)
+            #expect(cpm_get_lease(segment) == F_WRLCK)
+            #expect(throws: StoreError.open(.inUse(path: path, pid: getpid()))) { _ = try Self.open(path) }
+            try directory.verifyExtents()
+            directory.close()
+        }
+    }
+
     @Test("A child that lives on keeps neither lock nor lease", arguments: Place.allCases)
     func childLivesOn(place: Place) async throws {
         let scratch = ScratchDirectory(place)

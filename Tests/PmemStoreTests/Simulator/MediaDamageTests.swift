@@ -140,7 +140,7 @@ struct MediaDamageTests {
     }
 
     @Test(
-        "A bit that flips in the block of the table that counts, or in a bitmap, is reported, whatever it says"
+        "A bit that flips in the table block that counts, or in a bitmap, is reported"
     )
     func everyWord() throws {
         let run = try Self.makeRun()

@@ -41,7 +41,7 @@ struct ThreadScheduleTests {
         let workload = try Self.workload(scenario, "p")
         let run = try workload.makeRun(plan: Self.plan, depth: 1)
         // The replay of a full log takes long in a build for debugging.
-        if scenario == "fullLog" { run.explorer.plan.futureLimit = 20 }
+        if ["fullLog", "cut"].contains(scenario) { run.explorer.plan.futureLimit = 20 }
         try workload.run(on: run)
         #expect(run.failures.isEmpty, "\(run.failures)")
         #expect(run.explorer.tally.states > 100)

@@ -65,7 +65,11 @@ struct FullStoreTests {
     /// Ascending keys leave few free slots of nodes, and a transaction that changes every leaf needs one for each.
     @Test("Whatever a full store accepts, it can save")
     func savable() throws {
-        let fixture = try makeFixture()
+        // Many more leaves than the reserve has room for.
+        let fixture = try StoreFixture { options in
+            options.initialBytes = 16 << 20
+            options.quotaBytes = 40 << 20
+        }
         let store = fixture.store
         var count: UInt32 = 0
         while true {
@@ -81,9 +85,9 @@ struct FullStoreTests {
         var deleted = 0
         do {
             try store.write { tx in
-                for number in stride(from: 0, to: count, by: 25) { try tx.delete(number.bigEndian) }
+                for number in stride(from: 0, to: count, by: 50) { try tx.delete(number.bigEndian) }
             }
-            deleted = stride(from: 0, to: count, by: 25).underestimatedCount
+            deleted = stride(from: 0, to: count, by: 50).underestimatedCount
         } catch StoreError.commit(.full) {
             // Refused as a whole.
         }

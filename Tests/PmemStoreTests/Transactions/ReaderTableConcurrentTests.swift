@@ -9,7 +9,7 @@ import Testing
 /// newest commit and its claim are met here and nowhere else.
 @Suite("Transactions: pins")
 struct ReaderTableConcurrentTests {
-    private static let commits: UInt64 = 1_000_000
+    private static let commits: UInt64 = 3_000_000
 
     /// What the writer and the readers share.
     private final class Ground: Sendable {
