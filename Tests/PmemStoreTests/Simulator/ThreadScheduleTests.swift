@@ -41,7 +41,8 @@ struct ThreadScheduleTests {
         let workload = try Self.workload(scenario, "p")
         let run = try workload.makeRun(plan: Self.plan, depth: 1)
         // The replay of a full log takes long in a build for debugging.
-        if ["fullLog", "cut"].contains(scenario) { run.explorer.plan.futureLimit = 20 }
+        run.explorer.plan.futureLimit =
+            ["fullLog": 20, "cut": 100][scenario] ?? run.explorer.plan.futureLimit
         try workload.run(on: run)
         #expect(run.failures.isEmpty, "\(run.failures)")
         #expect(run.explorer.tally.states > 100)
