@@ -34,9 +34,7 @@ package final class CrashImage {
         package var rot: StoreError?
         /// Where the superblock lies that recovery has chosen.
         package var superblock = 0..<0
-        /// Offsets of the lines that recovery makes zero: behind the newest entry, and the ring's first.
-        package var tailLine = 0
-        package var ringLine = 0
+        package var recovered: SimulatedLayout.Recovered?
     }
 
     /// Reads and bytes that recovery may take: the ring twice, and a part for every operation that it can hold.
@@ -74,12 +72,10 @@ package final class CrashImage {
         }
         let failure = audit.failure(
             result.writer.pointee.space, root: readers.newestRoot, writer: result.writer, expected)
-        let log = result.superblock.logOffset
-        let tail = result.writer.pointee.log.tail % result.superblock.logBytes
         return Verdict(
             commit: commit, failure: failure.map { "commit \(commit): \($0)" },
             error: failure == nil ? nil : audit.error, rot: failure == nil ? nil : audit.rot,
-            superblock: Self.slot(result.superblock), tailLine: Int(log + tail), ringLine: Int(log))
+            superblock: Self.slot(result.superblock), recovered: SimulatedLayout.Recovered(result))
     }
 
     private static func slot(_ superblock: cpm_superblock) -> Range<Int> {

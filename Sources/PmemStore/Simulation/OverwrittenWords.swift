@@ -38,11 +38,13 @@ extension SimulatedMemory {
     package func beginRecording() {
         recording = []
         unsafe reads.pointee.isOpen = true
+        unsafe reads.pointee.isWatched = true
     }
 
     /// Offsets of the lines that were read, in order.
     package func endRecording() -> [Int] {
         unsafe reads.pointee.isOpen = false
+        unsafe reads.pointee.isWatched = false
         defer { recording = nil }
         return Set(recording ?? []).sorted()
     }
@@ -53,5 +55,6 @@ extension SimulatedMemory {
         for place in stride(from: page, to: page + 4096, by: 8) { setEverywhere(place, 0) }
         poisoned = page..<(page + 4096)
         unsafe reads.pointee.isOpen = true
+        unsafe reads.pointee.isWatched = true
     }
 }

@@ -14,12 +14,10 @@
     /// Groups of more words have so many of them taken singly, evenly spread.
     private static let singlesLimit = 96
 
-    private let lineFlags: UnsafeMutablePointer<UInt8>
     private var flagged: [Int32] = []
     private let lineCount: Int
-    /// The runs that last wrote a line, and that last decided about one or wrote it.
+    /// The run that last wrote a line.
     private let written: UnsafeMutablePointer<UInt32>
-    private let closed: UnsafeMutablePointer<UInt32>
     private let reads: UnsafeMutablePointer<ReadState>
     private var run: UInt32 { unsafe reads.pointee.run }
     private var decidedRun: [UInt32] = []
@@ -43,40 +41,36 @@
     init(lines: Int, reads: UnsafeMutablePointer<ReadState>) {
         lineCount = lines
         unsafe self.reads = unsafe reads
-        unsafe lineFlags = unsafe Virtual.allocate(UInt8.self, count: lines)
         unsafe written = unsafe Virtual.allocate(UInt32.self, count: lines)
-        unsafe closed = unsafe Virtual.allocate(UInt32.self, count: lines)
     }
 
-    deinit {
-        unsafe Virtual.deallocate(lineFlags, count: lineCount)
-        unsafe Virtual.deallocate(written, count: lineCount)
-        unsafe Virtual.deallocate(closed, count: lineCount)
-    }
+    deinit { unsafe Virtual.deallocate(written, count: lineCount) }
 
     // MARK: Crash points
 
     /// A new crash point: all decisions about the parent's pending units are open.
     func begin(_ parent: SimulatedMemory) {
-        for line in flagged { unsafe lineFlags[Int(line)] = 0 }
+        let pending = unsafe reads.pointee.pending
+        for line in flagged { unsafe pending[Int(line)] = 0 }
         flagged.removeAll(keepingCapacity: true)
         for unit in parent.units {
             let line = unit.offset >> 6
-            if unsafe lineFlags[line] == 0 {
-                unsafe lineFlags[line] = 1
+            if unsafe pending[line] == 0 {
+                unsafe pending[line] = 1
                 flagged.append(Int32(truncatingIfNeeded: line))
             }
         }
         choices.removeAll(keepingCapacity: true)
         arities.removeAll(keepingCapacity: true)
-        decidedRun = Array(repeating: 0, count: parent.groups.count)
-        decidedChoice = Array(repeating: 0, count: parent.groups.count)
+        decidedRun.refill(parent.groups.count, with: 0)
+        decidedChoice.refill(parent.groups.count, with: 0)
         prefixes.removeAll(keepingCapacity: true)
         findOverlaps(parent.groups)
     }
 
     private func findOverlaps(_ groups: [PendingGroup]) {
-        overlaps = Array(repeating: [], count: groups.count)
+        overlaps.refill(groups.count, with: [])
+        if groups.count < 2 { return }
         let order = groups.indices.sorted { groups[$0].low < groups[$1].low }
         var reaching: [Int] = []
         for index in order {
@@ -137,24 +131,20 @@
 
     // MARK: Lines
 
-    @inline(__always)
-    func isOpen(_ line: Int) -> Bool {
-        unsafe lineFlags[line] != 0 && closed[line] != reads.pointee.run
-    }
-
     /// The run has written the line itself.
     @inline(__always)
     func overwrite(_ line: Int) {
         unsafe written[line] = run
-        unsafe closed[line] = run
+        unsafe reads.pointee.closed[line] = run
     }
 
     /// Decides about the groups that hold units of a line, and about no others: what is behind them stays open.
+    @inline(never)
     func decide(_ line: Int, in memory: SimulatedMemory, _ parent: SimulatedMemory) {
-        unsafe closed[line] = run
+        unsafe reads.pointee.closed[line] = run
         let range = (low: line << 6, high: line << 6 + 64)
-        for index in parent.groups.indices where decidedRun[index] != run {
-            let group = parent.groups[index]
+        let groups = parent.groups
+        for (index, group) in groups.enumerated() where decidedRun[index] != run {
             if group.low < range.high && group.high > range.low { decideGroup(index, in: memory, parent) }
         }
     }
@@ -195,8 +185,9 @@
         decidedChoice[index] = Int32(choice)
         let group = parent.groups[index]
         let younger = overlaps[index].filter { $0 > index && decidedRun[$0] == run }
+        let units = parent.units
         for place in 0..<group.count where Self.isPresent(place, of: group.count, choice, seed: group.event) {
-            let unit = parent.units[group.first + place]
+            let unit = units[group.first + place]
             if unsafe written[unit.offset >> 6] == run { continue }
             if younger.contains(where: { hasPlaced(unit.offset, by: $0, parent) }) { continue }
             memory.place(unit)
@@ -214,14 +205,14 @@
 
     /// Lays this run's decisions, and one for all groups that nobody has read, into another memory.
     func materialize(into memory: SimulatedMemory, _ parent: SimulatedMemory, restArrives: Bool) {
-        for index in parent.groups.indices {
-            let group = parent.groups[index]
+        let units = parent.units
+        for (index, group) in parent.groups.enumerated() {
             let isDecided = decidedRun[index] == run
             if !isDecided, !arrivesUnread(index, of: group.cell, restArrives: restArrives) { continue }
             let choice = isDecided ? Int(decidedChoice[index]) : 0
             for place in 0..<group.count
             where Self.isPresent(place, of: group.count, choice, seed: group.event) {
-                let unit = parent.units[group.first + place]
+                let unit = units[group.first + place]
                 memory.setEverywhere(unit.offset, unit.value)
             }
         }
@@ -291,6 +282,14 @@
     }
 }
 
+extension Array {
+    /// Holds so many of a value, in the memory that it has.
+    fileprivate mutating func refill(_ count: Int, with value: Element) {
+        removeAll(keepingCapacity: true)
+        for _ in 0..<count { append(value) }
+    }
+}
+
 /// How much of a group of pending stores has arrived in a future.
 package struct DecidedGroup: Sendable {
     package let index: Int
@@ -299,15 +298,6 @@ package struct DecidedGroup: Sendable {
     package let choice: Int32
     /// The choice that stands for nothing of it.
     package let nothing: Int32
-}
-
-/// What every read through a ``SimulatedMemory`` touches.
-struct ReadState {
-    var count = 0
-    /// The fate of pending units is open.
-    var isOpen = false
-    /// Number of the future that is run.
-    var run: UInt32 = 0
 }
 
 extension SimulatedMemory {
@@ -392,11 +382,29 @@ extension SimulatedMemory {
         if unsafe reads.pointee.isOpen, byteCount > 0 { openLines(offset, byteCount) }
     }
 
+    @inline(never)
     private func openLines(_ offset: Int, _ byteCount: Int) {
-        for line in (offset >> 6)...((offset + byteCount - 1) >> 6) {
+        let end = (offset + byteCount + 63) >> 6
+        if unsafe reads.pointee.isWatched { watch(offset >> 6, end) }
+        let line = unsafe reads.pointee.firstOpen(offset >> 6, end)
+        if line < end { decide(from: line, end) }
+    }
+
+    @inline(never)
+    private func decide(from first: Int, _ end: Int) {
+        guard let parent else { return }
+        var line = first
+        while line < end {
+            cut.decide(line, in: self, parent)
+            line = unsafe reads.pointee.firstOpen(line + 1, end)
+        }
+    }
+
+    @inline(never)
+    private func watch(_ first: Int, _ end: Int) {
+        for line in first..<end {
             recording?.append(line << 6)
             if poisoned.contains(line << 6) { isBroken = true }
-            if cut.isOpen(line), let parent { cut.decide(line, in: self, parent) }
         }
     }
 

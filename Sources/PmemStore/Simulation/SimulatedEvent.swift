@@ -27,6 +27,19 @@ package struct SimulatedEvent: Sendable, CustomStringConvertible {
     }
 }
 
+extension SimulatedMemory {
+    /// Calls and lines by kind.
+    package struct EventCounts: Sendable, Equatable {
+        package var stores = 0
+        package var storedLines = 0
+        package var flushes = 0
+        package var flushedLines = 0
+        package var drains = 0
+
+        package init() {}
+    }
+}
+
 extension SimulatedEvent.Role {
     /// The role's bit in ``PendingUnit/startedBy``.
     var bit: UInt8 { 1 << rawValue }
@@ -50,6 +63,13 @@ package struct PendingUnit: Sendable {
     package let value: UInt64
     /// The roles whose next drain makes it durable.
     package var startedBy: UInt8
+}
+
+extension [PendingUnit] {
+    /// The next drain of these roles makes what lies in a range durable.
+    mutating func start(in range: Range<Int>, by roles: UInt8) {
+        for index in indices where range.contains(self[index].offset) { self[index].startedBy |= roles }
+    }
 }
 
 /// The pending units of one call, or of one call in one sector.

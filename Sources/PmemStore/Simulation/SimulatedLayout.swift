@@ -59,8 +59,23 @@ package struct SimulatedLayout: Sendable {
             addressBytes: segment.byteCount, path: path)
     }
 
-    /// Recovers what a memory holds, and returns the commit that was found.
-    package func recoveredCommit(_ memory: SimulatedMemory) throws(StoreError) -> UInt64 {
+    /// What a recovery has found.
+    package struct Recovered {
+        package let commit: UInt64
+        /// Offsets of the lines that recovery makes zero: behind the newest entry, and the ring's first.
+        package let tailLine: Int
+        package let ringLine: Int
+
+        init(_ result: Recovery<SimulatedMedium>.Result) {
+            let log = result.superblock.logOffset
+            commit = result.writer.pointee.commit
+            tailLine = Int(log + result.writer.pointee.log.tail % result.superblock.logBytes)
+            ringLine = Int(log)
+        }
+    }
+
+    /// Recovers what a memory holds.
+    package func recover(_ memory: SimulatedMemory) throws(StoreError) -> Recovered {
         let readers = ReaderTable()
         defer { readers.deallocate() }
         let result = try recovery(memory).recover(options: Self.options, readers: readers)
@@ -69,7 +84,7 @@ package struct SimulatedLayout: Sendable {
             result.verified.deallocate()
             result.map.deallocate(count: segment.chunkCount)
         }
-        return result.writer.pointee.commit
+        return Recovered(result)
     }
 
     /// Checkpoints come when a test asks for them or the log is full, never by the clock.

@@ -55,17 +55,6 @@ internal import Glibc
     unowned var parent: SimulatedMemory?
     let cut: PowerCut
 
-    /// Calls and lines by kind.
-    package struct EventCounts: Sendable, Equatable {
-        package var stores = 0
-        package var storedLines = 0
-        package var flushes = 0
-        package var flushedLines = 0
-        package var drains = 0
-
-        package init() {}
-    }
-
     package init(byteCount: Int, model: MediumModel = .lines, isTracking: Bool = true) {
         self.byteCount = byteCount
         self.model = model
@@ -77,11 +66,12 @@ internal import Glibc
         unsafe wordMarks = unsafe Virtual.allocate(UInt8.self, count: byteCount / 8)
         unsafe lineMarks = unsafe Virtual.allocate(UInt8.self, count: byteCount / 64)
         unsafe reads = .allocate(capacity: 1)
-        unsafe reads.initialize(to: ReadState())
+        unsafe reads.initialize(to: ReadState(lines: byteCount / 64))
         cut = unsafe PowerCut(lines: byteCount / 64, reads: reads)
     }
 
     deinit {
+        unsafe reads.pointee.deallocate()
         unsafe reads.deallocate()
         let tracked = isTracking ? byteCount : 4096
         unsafe Virtual.deallocate(base.assumingMemoryBound(to: UInt8.self), count: byteCount)
@@ -180,9 +170,7 @@ internal import Glibc
             end += 64
         default: break
         }
-        for index in units.indices where units[index].offset >= first && units[index].offset < end {
-            units[index].startedBy |= role.bit
-        }
+        units.start(in: first..<end, by: role.bit)
     }
 
     func drain(role: SimulatedEvent.Role, site: UInt32) {
@@ -255,10 +243,8 @@ internal import Glibc
             let cell = isOrdered ? place / cellBytes : -1
             let stop = isOrdered ? min((cell + 1) * cellBytes, range.upperBound) : range.upperBound
             let first = units.count
-            while place < stop {
-                appendUnit(place + shift, unsafe (base + place).load(as: UInt64.self), startedBy)
-                place += 8
-            }
+            appendUnits(place..<stop, shift: shift, startedBy)
+            place = stop
             if units.count > first {
                 groups.append(
                     PendingGroup(
@@ -269,13 +255,16 @@ internal import Glibc
         }
     }
 
-    @inline(__always)
-    private func appendUnit(_ place: Int, _ value: UInt64, _ startedBy: UInt8) {
-        let isNew = unsafe value != (durable + place).load(as: UInt64.self) || wordMarks[place >> 3] != 0
-        guard isNew else { return }
-        units.append(PendingUnit(offset: place, value: value, startedBy: startedBy))
-        unsafe wordMarks[place >> 3] = 1
-        mark(place >> 6)
+    private func appendUnits(_ range: Range<Int>, shift: Int, _ startedBy: UInt8) {
+        for source in stride(from: range.lowerBound, to: range.upperBound, by: 8) {
+            let place = source + shift
+            let value = unsafe (base + source).load(as: UInt64.self)
+            let isNew = unsafe value != (durable + place).load(as: UInt64.self) || wordMarks[place >> 3] != 0
+            guard isNew else { continue }
+            units.append(PendingUnit(offset: place, value: value, startedBy: startedBy))
+            unsafe wordMarks[place >> 3] = 1
+            mark(place >> 6)
+        }
     }
 
     /// What a role has started becomes durable: all of it, all but one event, only one event, or up to one.
@@ -308,7 +297,7 @@ internal import Glibc
         }
         unsafe (durable + unit.offset).storeBytes(of: unit.value, as: UInt64.self)
         unsafe wordMarks[unit.offset >> 3] = 0
-        for child in children { child.mark(unit.offset >> 6) }
+        markInChildren(unit.offset >> 6)
     }
 
     private func keepRest(_ isDue: [Bool]) {
@@ -344,6 +333,16 @@ internal import Glibc
         if unsafe lineMarks[line] != 0 { return }
         unsafe lineMarks[line] = 1
         markedLines.append(Int32(truncatingIfNeeded: line))
+    }
+
+    @inline(__always)
+    private func markInChildren(_ line: Int) {
+        // By index: an iterator would hold the array and each child for every word that is laid.
+        var index = 0
+        while index < children.count {
+            children[index].mark(line)
+            index += 1
+        }
     }
 
     // MARK: Findings
@@ -407,6 +406,7 @@ internal import Glibc
         guard let parent else { return }
         eventCount = 0
         (poisoned, isBroken) = (0..<0, false)
+        unsafe reads.pointee.isWatched = false
         lostWrites.removeAll()
         for unit in units { unsafe wordMarks[unit.offset >> 3] = 0 }
         units.removeAll(keepingCapacity: true)
@@ -420,7 +420,7 @@ internal import Glibc
             if isTracking {
                 unsafe memcpy(durable + place, parent.durable + place, 64)
                 unsafe memcpy(announced + place, parent.durable + place, 64)
-                for child in children { child.mark(Int(line)) }
+                markInChildren(Int(line))
             }
             unsafe lineMarks[Int(line)] = 0
         }
@@ -461,7 +461,7 @@ internal import Glibc
         guard isTracking else { return }
         unsafe (durable + offset).storeBytes(of: value, as: UInt64.self)
         unsafe (announced + offset).storeBytes(of: value, as: UInt64.self)
-        for child in children { child.mark(offset >> 6) }
+        markInChildren(offset >> 6)
     }
 
     @inline(__always)

@@ -7,7 +7,7 @@ extension CrashExplorer {
         guard let commit = verdict.commit, let model = model(of: commit) else { return }
         if let turn = target?.first?.turn { return take(turn, number, commit, model, place) }
         if plan.faults > 0, futureNumber % plan.faults == 0 { damage(nil, number, commit, place) }
-        if plan.nesting > 0, inner != nil, isNew(verdict, commit) {
+        if plan.nesting > 0, inner != nil, isNew(verdict) {
             take(.nest(restArrives: futureNumber & 1 == 0), number, commit, model, place)
         }
         if plan.lives > 0, futureNumber % plan.lives == 0, inner != nil {
@@ -33,7 +33,8 @@ extension CrashExplorer {
         case .use:
             tally.used += 1
             image.memory.settleFuture()
-            if let failure = FutureUse(image).failure(from: commit, model) {
+            let state = state(of: commit) ?? model.expected(at: commit)
+            if let failure = FutureUse(image).failure(from: (state, model)) {
                 fail(.use, "power cut \(place()), then use: \(failure)", path: [step(number, .use)])
                 keepEvidence()
             }
@@ -105,22 +106,12 @@ extension CrashExplorer {
     }
 
     /// True when recovery meets lines in this future that it has not met at this point before.
-    private func isNew(_ verdict: CrashImage.Verdict, _ commit: UInt64) -> Bool {
-        guard let inner else { return false }
+    private func isNew(_ verdict: CrashImage.Verdict) -> Bool {
+        guard let inner, let recovered = verdict.recovered else { return false }
         image.memory.materialize(into: inner.memory, restArrives: futureNumber & 1 == 0)
-        var hasher = Hasher()
-        hasher.combine(commit)
-        hasher.combine(memory.counts.drains)
-        for line in [verdict.tailLine, verdict.ringLine] {
-            for word in 0..<8 { hasher.combine(inner.memory.word(line + 8 * word)) }
-        }
-        // How much of a superblock has arrived, where recovery may have to make a torn one unusable.
-        for generation in [UInt64(0), 1] {
-            let start = Int(Superblock.offset(generation: generation))
-            let places = stride(from: start, to: start + 64, by: 8)
-            hasher.combine(places.count { inner.memory.word($0) != memory.durableWord($0) })
-        }
-        guard seen.insert(hasher.finalize()).inserted else { return false }
+        let print = RecoveryFingerprint(
+            recovered, inner.memory, of: memory, drains: memory.counts.drains)
+        guard seen.insert(print).inserted else { return false }
         distinct += 1
         return distinct % plan.nesting == 0
     }

@@ -29,7 +29,7 @@ package final class CrashExplorer {
     var decided: [[DecidedGroup]] = []
     var lostLines: [Int] = []
     var random: SeededGenerator
-    var seen: Set<Int> = []
+    var seen: Set<RecoveryFingerprint> = []
     var distinct = 0
     /// Only the first of these steps is run, and then the others within it: a replay.
     package var target: [CrashStep]?
@@ -109,7 +109,7 @@ package final class CrashExplorer {
         random = SeededGenerator(seed: seed)
         self.context = context
         inner?.context = context
-        failures = []
+        (failures, allowed) = ([], [])
         seen.removeAll(keepingCapacity: true)
         distinct = 0
         futureNumber = 0
@@ -125,7 +125,9 @@ package final class CrashExplorer {
 
     /// The store holds this and nothing is under way.
     package func settle(_ commit: UInt64, _ model: CrashModel) {
-        allowed = [(model.expected(at: commit), model)]
+        // Laid out once for each commit: most settle what was expected before.
+        let state = state(of: commit) ?? model.expected(at: commit)
+        allowed = [(state, model)]
         if trials != nil { history.settle(commit, model) }
         acknowledged = commit
         seen.removeAll(keepingCapacity: true)
@@ -140,6 +142,10 @@ package final class CrashExplorer {
 
     func model(of commit: UInt64) -> CrashModel? {
         allowed.first { $0.state.commit == commit }?.model
+    }
+
+    func state(of commit: UInt64) -> ExpectedState? {
+        allowed.first { $0.state.commit == commit }?.state
     }
 
     /// Compares a store at rest with the acknowledged state.

@@ -6,13 +6,13 @@ struct FutureUse {
 
     init(_ image: CrashImage) { self.image = image }
 
-    func failure(from commit: UInt64, _ start: CrashModel) -> String? {
+    func failure(from start: (state: ExpectedState, model: CrashModel)) -> String? {
         let before = image.memory.imageHash
-        let again = image.check(allowed: [start.expected(at: commit)])
+        let again = image.check(allowed: [start.state])
         if let failure = again.failure { return "recovered again: \(failure)" }
         if image.memory.imageHash != before { return "a second recovery changed what the first had left" }
         do {
-            return try use(start)
+            return try use(start.model)
         } catch {
             return "use after recovery failed: \(error)"
         }

@@ -96,7 +96,10 @@ struct MediaDamageTests {
             if verdict.commit == nil {
                 #expect(image.memory.imageHash == before, "refused, and written to: \(offset), bit \(bit)")
             }
-            guard let failure = verdict.failure ?? FutureUse(image).failure(from: commit, model) else {
+            guard
+                let failure = verdict.failure
+                    ?? FutureUse(image).failure(from: (model.expected(at: commit), model))
+            else {
                 // Commits have followed the newest checkpoint: that it is lost must show.
                 #expect(
                     part != .log && part != .newestSuperblock,
