@@ -2,7 +2,7 @@ import Glibc
 import PmemStore
 import PmemStoreTesting
 
-/// Crashes a bank at every store to the medium:
+/// Crashes a bank at every store to the medium, and in every recovery from that:
 ///
 ///     crashed-bank            one transaction for a transfer: nothing is ever lost
 ///     crashed-bank broken     two: the lab finds the moment in between, and prints how to come back to it

@@ -13,7 +13,8 @@ public import PmemStore
 ///
 /// The store is a real one on simulated memory. Before each store to the medium and each fence, power is cut: what was
 /// not yet durable arrives, in part or not at all, in every way that recovery can tell apart. Each of these states is
-/// recovered, opened as a ``PmemStore/Store`` and given to `verify`, while the run stands still.
+/// recovered, opened as a ``PmemStore/Store`` and given to `verify`, while the run stands still. Then the power is cut
+/// once more, at every step of that recovery (``depth``).
 ///
 /// The run must do the same each time: no clock, no random numbers but from a seed, one thread. Neither checkpoints nor
 /// growth happen in the background; call ``PmemStore/Store/checkpoint()`` where they matter. A value; the labs of
@@ -25,8 +26,13 @@ public struct CrashLab: Sendable {
     public var storeBytes = 48 << 20
     /// Bytes of its commit log, a multiple of 4096. A small one makes checkpoints frequent.
     public var logBytes = 16 << 10
+    /// Power cuts in a row, 1 to 3. 1: only the run is cut. 2: also the recovery of each state that recovery can tell
+    /// from the others, at each of its steps. 3: and the recovery from that.
+    public var depth = 2
     /// A crash point with more states is given up, and counted (``CrashLabReport/capped``).
     public var stateLimit = 100_000
+
+    static let depths = 1...3
 
     /// The variable with the token of the one state that is to be repeated.
     public static let replayVariable = "PMEMSTORE_CRASH_REPLAY"
@@ -37,8 +43,8 @@ public struct CrashLab: Sendable {
     /// Runs `body` on an empty store, closes the store, and calls `verify` with every state that a power cut leaves.
     ///
     /// At each cut the store holds every transaction that has returned, and perhaps the one under way, but nothing
-    /// else; a state that does not is a failure too. What `verify` writes is gone afterwards. Some hundred states a
-    /// second in a debug build; a small transaction makes about a hundred.
+    /// else; a state that does not is a failure too. What `verify` writes is gone afterwards. A small transaction makes
+    /// about a hundred states, and ten times as many within their recovery; a debug build does some thousand a second.
     ///
     /// With ``replayVariable`` set to a token of this lab's name, only that state is made.
     ///
@@ -73,6 +79,7 @@ public struct CrashLab: Sendable {
     private func run(
         _ token: CrashLabToken?, _ body: (Store) throws -> Void, _ verify: (Store) throws -> Void
     ) throws -> CrashLabReport {
+        guard Self.depths.contains(depth) else { throw CrashLabError.impossibleDepth(depth) }
         guard let layout = SimulatedLayout(storeBytes: storeBytes, logBytes: logBytes) else {
             throw CrashLabError.impossibleSize(storeBytes: storeBytes, logBytes: logBytes)
         }
@@ -91,12 +98,17 @@ public struct CrashLabReport: Sendable, Equatable, CustomStringConvertible {
     public internal(set) var points = 0
     /// States that were recovered and verified.
     public internal(set) var states = 0
+    /// Moments within recoveries at which power was cut again.
+    public internal(set) var nestedPoints = 0
+    /// States behind those, recovered and verified.
+    public internal(set) var nestedStates = 0
     /// Moments with more states than the limit, of which the rest was left out.
     public internal(set) var capped = 0
 
     /// In one line.
     public var description: String {
         "\(commits) commits, power cut at \(points) points, \(states) states recovered and verified"
+            + (nestedStates > 0 ? ", \(nestedStates) behind \(nestedPoints) cuts within recovery" : "")
             + (capped > 0 ? ", \(capped) points given up" : "")
     }
 }
@@ -107,6 +119,8 @@ public enum CrashLabError: Error, Equatable, Sendable, CustomStringConvertible {
     case foreignToken(token: String, name: String)
     /// The run has ended before the moment that the token names: it is not the run that printed it.
     case momentNotReached(token: String, events: Int)
+    /// So many power cuts in a row are not made.
+    case impossibleDepth(Int)
     /// No store has these sizes.
     case impossibleSize(storeBytes: Int, logBytes: Int)
 
@@ -116,7 +130,9 @@ public enum CrashLabError: Error, Equatable, Sendable, CustomStringConvertible {
         case .foreignToken(let token, let name):
             "'\(token)' is no token of the lab '\(name)': take the one that the failure printed"
         case .momentNotReached(let token, let events):
-            "the run has \(events) events, '\(token)' names a later one: the run is not the one that failed"
+            "the run has \(events) events and does not come to '\(token)': it is not the run that failed"
+        case .impossibleDepth(let depth):
+            "a depth of \(depth): power is cut once (1), also within recovery (2), or three times in a row (3)"
         case .impossibleSize(let storeBytes, let logBytes):
             "no store has \(storeBytes) bytes with a log of \(logBytes): 8 MiB at least, 4096 for the log"
         }

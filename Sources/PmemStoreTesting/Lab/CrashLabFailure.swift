@@ -25,29 +25,49 @@ public struct CrashLabFailure: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// Name, moment and decisions: what repeats one state.
+/// Name, and moment and decisions of each power cut: what repeats one state.
 package struct CrashLabToken: Equatable, CustomStringConvertible {
-    package let name: String
-    let event: Int
-    let decisions: [Int32]
+    /// A power cut: before which event, and what had arrived.
+    struct Step: Equatable {
+        let event: Int
+        let decisions: [Int32]
+    }
 
-    init(name: String, event: Int, decisions: [Int32]) {
+    package let name: String
+    /// The cut of the run, then those within recovery. Never empty.
+    let steps: [Step]
+
+    init(name: String, steps: [Step]) {
         self.name = name
-        self.event = event
-        self.decisions = decisions
+        self.steps = steps
     }
 
     /// As ``description`` writes it; a name may hold colons.
     package init?(_ text: String) {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        guard parts.count >= 4, parts[0] == "pmsl1", let event = Int(parts[parts.count - 2]), event >= 0,
-            let decisions = DecisionVector.parse(parts[parts.count - 1])
+        guard parts.count >= 4, parts[0] == "pmsl1" else { return nil }
+        let events = parts[parts.count - 2].split(separator: "+", omittingEmptySubsequences: false)
+        let choices = parts[parts.count - 1].split(separator: "+", omittingEmptySubsequences: false)
+        let steps = zip(events, choices).compactMap { event, choice in Step(event, choice) }
+        guard events.count == choices.count, steps.count == events.count,
+            steps.count <= CrashLab.depths.upperBound
         else { return nil }
-        self.init(
-            name: parts[1..<(parts.count - 2)].joined(separator: ":"), event: event, decisions: decisions)
+        self.init(name: parts[1..<(parts.count - 2)].joined(separator: ":"), steps: steps)
     }
 
+    /// As in `pmsl1:bank:11+2:0.0+1`: before event 11 of the run, then before event 2 of the recovery.
     package var description: String {
-        "pmsl1:\(name):\(event):\(decisions.map(String.init).joined(separator: "."))"
+        let events = steps.map { String($0.event) }.joined(separator: "+")
+        let choices = steps.map { $0.decisions.map(String.init).joined(separator: ".") }
+        return "pmsl1:\(name):\(events):\(choices.joined(separator: "+"))"
+    }
+}
+
+extension CrashLabToken.Step {
+    fileprivate init?(_ event: Substring, _ choices: Substring) {
+        guard let event = Int(event), event >= 0, let decisions = DecisionVector.parse(choices) else {
+            return nil
+        }
+        self.init(event: event, decisions: decisions)
     }
 }

@@ -47,6 +47,54 @@ struct CrashLabTests {
         }
         #expect(report.commits == 3 && report.capped == 0)
         #expect(report.points > 15 && report.states > 200, "\(report)")
+        #expect(report.nestedPoints > 200 && report.nestedStates > 500, "\(report)")
+    }
+
+    @Test("The depth says how often power is cut in a row")
+    func depths() throws {
+        var reports: [CrashLabReport] = []
+        for depth in 1...3 {
+            var lab = CrashLab("depth")
+            lab.depth = depth
+            reports.append(
+                try lab.run { store in
+                    try store.write { tx in try tx.put("1", forKey: "a") }
+                } verify: { store in
+                    if try store.read({ tx in try tx.count() }) > 1 { throw Wrong() }
+                })
+        }
+        #expect(reports[0].nestedStates == 0 && reports[1].nestedStates > 100, "\(reports)")
+        #expect(reports[2].nestedStates > reports[1].nestedStates, "\(reports)")
+        #expect(reports.allSatisfy { $0.states == reports[0].states && $0.capped == 0 }, "\(reports)")
+    }
+
+    @Test(
+        "A token leads back to a state within recovery, and within the recovery from that", arguments: [2, 3])
+    func nestedTokens(depth: Int) throws {
+        var lab = CrashLab("nested")
+        lab.depth = depth
+        let body: (Store) throws -> Void = { try Self.count($0, isBroken: false) }
+        var depths: Set<Int> = []
+        for wanted in stride(from: 1, to: 900, by: 43) {
+            var calls = 0
+            let failure = try Self.failure {
+                try lab.run(body) { _ in
+                    calls += 1
+                    if calls == wanted { throw Wrong() }
+                }
+            }
+            calls = 0
+            let again = try Self.failure {
+                try lab.replay(failure.token, body) { _ in
+                    calls += 1
+                    throw Wrong()
+                }
+            }
+            #expect(again.token == failure.token && again.site == failure.site && calls == 1)
+            #expect(again.found == failure.found && again.stores == failure.stores)
+            depths.insert(failure.token.count { $0 == "+" } / 2 + 1)
+        }
+        #expect(depths.contains(depth), "\(depths)")
     }
 
     @Test("One transaction too few is found, named and repeated by its token")
@@ -123,7 +171,7 @@ struct CrashLabTests {
     func example() throws {
         let sound = Probe.run(program: "crashed-bank", [])
         #expect(
-            sound.code == 0 && sound.output.hasSuffix("states recovered and verified\n"), "\(sound.output)")
+            sound.code == 0 && sound.output.hasSuffix("cuts within recovery\n"), "\(sound.output)")
         let broken = Probe.run(program: "crashed-bank", ["broken"])
         #expect(broken.code == 1 && broken.output.hasPrefix("the accounts hold 270 together"))
         let token = try #require(broken.output.split(separator: "'").dropFirst().first)
@@ -140,6 +188,7 @@ struct CrashLabTests {
         let verify: (Store) throws -> Void = { _ in }
         for token in [
             "", "pmsl1:other:1:0", "pmsl1:refusals:x:0", "pmsl1:refusals:1:-1", "pms1:refusals:1:0",
+            "pmsl1:refusals:1+2:0", "pmsl1:refusals:1+:0+0", "pmsl1:refusals:1+2+3+4:+++",
         ] {
             #expect(throws: CrashLabError.foreignToken(token: token, name: "refusals")) {
                 try lab.replay(token, { _ in }, verify: verify)
@@ -150,6 +199,14 @@ struct CrashLabTests {
         } throws: { error in
             guard case CrashLabError.momentNotReached(let token, let events) = error else { return false }
             return token == "pmsl1:refusals:100000:0" && events > 0
+        }
+        #expect(throws: CrashLabError.self) {
+            try lab.replay("pmsl1:refusals:0+100000:+", { _ in }, verify: verify)
+        }
+        for depth in [0, 4] {
+            var deep = lab
+            deep.depth = depth
+            #expect(throws: CrashLabError.impossibleDepth(depth)) { try deep.run({ _ in }, verify: verify) }
         }
         var small = lab
         small.storeBytes = 1 << 20
