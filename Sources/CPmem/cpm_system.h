@@ -150,6 +150,10 @@ static inline int cpm_clone_onto_itself(int descriptor) {
     return ioctl(descriptor, _IOW(0x94, 13, struct cpm_clone_range), &range);
 }
 
+static inline int cpm_syncfs(int descriptor) {
+    return (int)syscall(SYS_syncfs, descriptor);
+}
+
 static inline int cpm_fallocate(int descriptor, int64_t offset, int64_t byteCount) {
     return (int)syscall(SYS_fallocate, descriptor, 0, offset, byteCount);
 }

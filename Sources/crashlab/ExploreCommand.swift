@@ -60,6 +60,8 @@ private struct Exploration {
             report("sequences")
             try runModels()
             report("models")
+            try runGrowth()
+            report("growth")
         }
         try runRandom()
         report("total")
@@ -101,6 +103,24 @@ private struct Exploration {
                     try explore(.sequence(start: start, shapes: [shape], model: model), on: run)
                     sequences += 1
                 }
+                tally += run.explorer.tally
+            }
+        }
+    }
+
+    /// Scenarios in which the store grows, in all models. What the file system keeps is not damaged.
+    private mutating func runGrowth() throws {
+        var plan = command.plan
+        plan.faults = 0
+        plan.kills = min(plan.kills, 4)
+        for model in MediumModel.allCases {
+            for (number, scenario) in GrowthScenario.all.enumerated()
+            where number % command.workers == command.worker {
+                let workload = CrashWorkload.growth(
+                    scenario: scenario.name, steps: scenario.steps.count, model: model)
+                let run = try workload.makeRun(plan: plan, depth: 2)
+                try explore(workload, on: run)
+                sequences += 1
                 tally += run.explorer.tally
             }
         }

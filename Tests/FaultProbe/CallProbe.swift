@@ -2,7 +2,8 @@ internal import CFaults
 internal import Glibc
 internal import PmemStore
 
-/// Creates a store, then lets it grow, and says which calls that makes, in order: `create NAME` or `grow NAME` each.
+/// Creates a store, lets it grow, opens it again, and says which calls that makes, in order: `create NAME`, `grow NAME`
+/// or `open NAME` each.
 enum CallProbe {
     static func run(_ directory: String) throws {
         var acknowledged: UInt64 = 0
@@ -16,6 +17,10 @@ enum CallProbe {
         }
         try store.close()  // the store grows on a thread of its own: perhaps once more, and whole
         say("grow")
+        cfaults_arm(0, 0, 0)
+        let again = try Store.open(directory + "/store", options: SweepScenario.options)
+        say("open")
+        try again.close()
     }
 
     private static func say(_ what: String) {

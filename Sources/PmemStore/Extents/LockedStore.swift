@@ -91,6 +91,20 @@ struct LockedStore {
         return sealed
     }
 
+    /// Makes the names durable by which the store and its segments are found. Whoever gave them may have been killed
+    /// before its sync; what is committed from now on must not be lost with them.
+    func settleNames() throws(StoreError) {
+        try FailureStage.opening.attempt(directory.path) { () throws(SystemFailure) in
+            try directory.synchronize()
+            do throws(SystemFailure) {
+                try OpenFile(directory.path + "/..", flags: O_RDONLY | O_DIRECTORY).synchronize()
+            } catch {
+                // It may be searched, not read: then all of its file system.
+                guard error.code == EACCES, cpm_syncfs(directory.descriptor) == 0 else { throw error }
+            }
+        }
+    }
+
     /// Removes what a growth that was killed has left behind. Failing to is no reason to refuse the store.
     func removeDebris() {
         let names = (try? DirectoryListing.names(directory.path)) ?? []

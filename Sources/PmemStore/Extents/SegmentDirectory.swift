@@ -64,6 +64,7 @@ internal import Glibc
             let reason = "the medium is not volatile: \(persistence.reason)"
             throw .open(.invalidOption(name: "elidesFencesOnVolatileMedium", reason: reason))
         }
+        try store.settleNames()
         let mapping = try map(store, persistence.backing)
         let durable = options.powerCut == nil ? nil : try map(store, .shared)
         let keeper = try keep(store, mapping, persistence, options)

@@ -2,8 +2,9 @@
 package struct SimulatedEvent: Sendable, CustomStringConvertible {
     package enum Kind: UInt8, Sendable, CaseIterable { case store8, copyIn, construct, flush, drain }
 
-    /// Whose medium it came through: a thread of its own as far as fences go.
-    package enum Role: UInt8, Sendable, CaseIterable { case writer, checkpointer }
+    /// Whose medium it came through: a thread of its own as far as fences go. Growth makes a file and its name durable,
+    /// each by its own sync.
+    package enum Role: UInt8, Sendable, CaseIterable { case writer, checkpointer, file, directory }
 
     package let number: Int
     package let kind: Kind

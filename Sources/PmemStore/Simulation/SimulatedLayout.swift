@@ -1,15 +1,20 @@
 internal import CPmem
 
-/// Where things lie in simulated stores: one segment, the smallest log.
+/// Where things lie in simulated stores: one segment, the smallest log. Where it may grow, also room for more segments,
+/// and behind them the directory that names them.
 package struct SimulatedLayout: Sendable {
     package let segment: SegmentLayout
+    /// Nil where the store does not grow.
+    let directory: SimulatedDirectory?
 
-    package init(chunks: Int = 24, logBytes: UInt64 = 16 << 10) {
+    /// - Parameter growth: Chunks that segments may add.
+    package init(chunks: Int = 24, logBytes: UInt64 = 16 << 10, growth: Int = 0) {
         guard
             let segment = SegmentLayout(
                 index: 0, baseOffset: 0, byteCount: UInt64(chunks) << Space.chunkShift, logBytes: logBytes)
         else { preconditionFailure("no segment has \(chunks) chunks") }
         self.segment = segment
+        directory = growth > 0 ? SimulatedDirectory(first: segment, growth: growth) : nil
     }
 
     /// A store of other sizes; nil when there is none.
@@ -20,9 +25,14 @@ package struct SimulatedLayout: Sendable {
                 index: 0, baseOffset: 0, byteCount: byteCount, logBytes: UInt64(logBytes))
         else { return nil }
         self.segment = segment
+        directory = nil
     }
 
-    package var byteCount: Int { Int(segment.byteCount) }
+    /// Of the memory that a store takes, its directory included.
+    package var byteCount: Int { directory?.end ?? Int(segment.byteCount) }
+
+    /// As far as the store's addresses go.
+    var addressBytes: UInt64 { directory?.addressBytes ?? segment.byteCount }
 
     /// The first superblock of an empty store, as creation writes it.
     package func format(_ memory: SimulatedMemory) {
@@ -36,27 +46,40 @@ package struct SimulatedLayout: Sendable {
         }
     }
 
-    package enum Region: String, Sendable, CaseIterable { case superblock, chunkTable, log, heap }
+    package enum Region: String, Sendable, CaseIterable { case superblock, chunkTable, log, heap, directory }
 
     package func region(_ offset: Int) -> Region {
         let offset = UInt64(offset)
+        if offset >= addressBytes { return .directory }
         if offset >= segment.reservedBytes { return .heap }
         if offset >= segment.logOffset { return .log }
         return offset >= segment.chunkTableOffset ? .chunkTable : .superblock
     }
 
-    func recovery(_ memory: SimulatedMemory) -> Recovery<SimulatedMedium> {
-        recovery(SimulatedMedium(memory: memory, role: .writer), path: SimulatedGround.path)
+    /// What opens a store: finds its segments, makes what names them durable, and recovers.
+    func recovery(_ memory: SimulatedMemory) throws(StoreError) -> Recovery<SimulatedMedium> {
+        let medium = SimulatedMedium(memory: memory, role: .writer)
+        guard let directory else { return recovery(medium, path: SimulatedGround.path) }
+        let segments = try directory.segments(medium)
+        directory.synchronize(memory)
+        return recovery(medium, segments, path: SimulatedGround.path)
     }
 
     func recovery<M: Medium>(_ medium: M, path: String) -> Recovery<M> {
-        let place = ChunkTableSegment(
-            firstChunk: 0, chunkCount: segment.chunkCount, tableOffset: segment.chunkTableOffset,
-            firstBlock: 0)
+        recovery(medium, [segment], path: path)
+    }
+
+    private func recovery<M: Medium>(_ medium: M, _ segments: [SegmentLayout], path: String) -> Recovery<M> {
+        var blocks = 0
+        let places = segments.map { segment in
+            defer { blocks += segment.tableBlockCount }
+            return ChunkTableSegment(
+                firstChunk: Int(segment.baseOffset >> Space.chunkShift), chunkCount: segment.chunkCount,
+                tableOffset: segment.baseOffset + segment.chunkTableOffset, firstBlock: blocks)
+        }
         return Recovery(
-            medium: medium, segments: [place],
-            reservedBytes: [Int(segment.reservedBytes)], storeBytes: segment.byteCount,
-            addressBytes: segment.byteCount, path: path)
+            medium: medium, segments: places, reservedBytes: segments.map { Int($0.reservedBytes) },
+            storeBytes: segments.reduce(0) { $0 + $1.byteCount }, addressBytes: addressBytes, path: path)
     }
 
     /// What a recovery has found.
@@ -80,9 +103,10 @@ package struct SimulatedLayout: Sendable {
         defer { readers.deallocate() }
         let result = try recovery(memory).recover(options: Self.options, readers: readers)
         defer {
+            let chunks = result.writer.pointee.heap.chunkCount
             result.writer.deallocate()
             result.verified.deallocate()
-            result.map.deallocate(count: segment.chunkCount)
+            result.map.deallocate(count: chunks)
         }
         return Recovered(result)
     }

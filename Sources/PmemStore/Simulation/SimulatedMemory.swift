@@ -18,7 +18,8 @@ internal import Glibc
     private let lineMarks: UnsafeMutablePointer<UInt8>
     var markedLines: [Int32] = []
     /// Lines stored to since the role's last promise, with the site that stored.
-    private var unpromised: [[(line: Int32, site: UInt32)]] = [[], []]
+    private var unpromised = Array(
+        repeating: [(line: Int32, site: UInt32)](), count: SimulatedEvent.Role.allCases.count)
     package internal(set) var units: [PendingUnit] = []
     package internal(set) var groups: [PendingGroup] = []
     package private(set) var eventCount = 0
@@ -306,15 +307,18 @@ internal import Glibc
             settle(units[index])
             last[units[index].offset] = index
         }
+        // What a word was before it became durable can no longer arrive.
+        keepUnits(units.indices.map { !isDue[$0] && $0 > last[units[$0].offset, default: -1] })
+    }
+
+    /// Keeps some of what is pending.
+    func keepUnits(_ isKept: [Bool]) {
+        for unit in units { unsafe wordMarks[unit.offset >> 3] = 0 }
         var kept: [PendingUnit] = []
         var keptGroups: [PendingGroup] = []
         for group in groups {
             let first = kept.count
-            // What a word was before it became durable can no longer arrive.
-            for index in group.first..<group.end
-            where !isDue[index] && index > last[units[index].offset, default: -1] {
-                kept.append(units[index])
-            }
+            for index in group.first..<group.end where isKept[index] { kept.append(units[index]) }
             if kept.count > first {
                 keptGroups.append(
                     PendingGroup(
@@ -338,11 +342,7 @@ internal import Glibc
     @inline(__always)
     private func markInChildren(_ line: Int) {
         // By index: an iterator would hold the array and each child for every word that is laid.
-        var index = 0
-        while index < children.count {
-            children[index].mark(line)
-            index += 1
-        }
+        for index in children.indices { children[index].mark(line) }
     }
 
     // MARK: Findings
@@ -371,7 +371,7 @@ internal import Glibc
     }
 
     /// A role says that what it stored is durable: then it must be.
-    private func promise(_ role: SimulatedEvent.Role, _ what: String) {
+    func promise(_ role: SimulatedEvent.Role, _ what: String) {
         for (line, site) in unpromised[Int(role.rawValue)] {
             let place = Int(line) << 6
             if unsafe memcmp(base + place, durable + place, 64) != 0, isOwn(line, role) {
@@ -411,8 +411,7 @@ internal import Glibc
         for unit in units { unsafe wordMarks[unit.offset >> 3] = 0 }
         units.removeAll(keepingCapacity: true)
         groups.removeAll(keepingCapacity: true)
-        unpromised[0].removeAll(keepingCapacity: true)
-        unpromised[1].removeAll(keepingCapacity: true)
+        for role in unpromised.indices { unpromised[role].removeAll(keepingCapacity: true) }
         postponedDrain = nil
         for line in markedLines {
             let place = Int(line) << 6

@@ -16,8 +16,9 @@ package final class SimulatedStore {
                 recovered: try layout.recovery(memory).recover(
                     options: SimulatedLayout.options, readers: readers),
                 readers: readers,
-                checkpointMedium: SimulatedMedium(memory: memory, role: .checkpointer), growth: nil,
-                quotaBytes: nil)
+                checkpointMedium: SimulatedMedium(memory: memory, role: .checkpointer),
+                growth: layout.directory.map { SimulatedGrowth(memory: memory, directory: $0) },
+                quotaBytes: layout.directory.map(\.addressBytes))
         } catch {
             readers.deallocate()
             throw error
@@ -88,6 +89,13 @@ package final class SimulatedStore {
     package func checkpoint(isClosing: Bool = false) throws(StoreError) {
         try engine.checkpoint(isClosing: isClosing)
     }
+
+    /// Gives segments at the end back that hold nothing.
+    @discardableResult
+    package func shrink() throws(StoreError) -> Int { try engine.shrink() }
+
+    /// Chunks of all segments.
+    package var chunkCount: Int { engine.writer.heap.chunkCount }
 
     // MARK: Views
 

@@ -167,6 +167,7 @@ package final class CrashExplorer {
             compare(store)
         case .checkpoint: try store.checkpoint()
         case .reopen: try store.checkpoint(isClosing: true)
+        case .shrink: try store.shrink()
         case .kill: break
         }
         takeFindings()

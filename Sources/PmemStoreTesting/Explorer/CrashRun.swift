@@ -15,9 +15,10 @@ package final class CrashRun {
     /// - Parameter start: steps from an empty store to the start state, not crashed.
     package init(
         start: [ModelStep] = [], seed: UInt64 = 1, plan: CrashPlan = .flat, chunks: Int = 24,
-        model: MediumModel = .lines, context: String = "", depth: Int = 2, leavingInRing left: Int? = nil
+        growth: Int = 0, model: MediumModel = .lines, context: String = "", depth: Int = 2,
+        leavingInRing left: Int? = nil
     ) throws {
-        layout = SimulatedLayout(chunks: chunks)
+        layout = SimulatedLayout(chunks: chunks, growth: growth)
         origin = SimulatedMemory(byteCount: layout.byteCount, model: model)
         layout.format(origin)
         (originModel, originCommit, originHistory) = try Self.prepare(
@@ -53,6 +54,7 @@ package final class CrashRun {
                 try store.checkpoint(isClosing: true)
                 store = try SimulatedStore(memory, layout: layout)
             case .kill: store = try SimulatedStore(memory, layout: layout)
+            case .shrink: try store.shrink()
             }
         }
         if let left { try fillRing(store, &model, leaving: left) { history.settle($0, $1) } }

@@ -10,8 +10,11 @@ package enum CrashWorkload: Sendable, Equatable {
     /// A scenario of several threads, by a schedule.
     case threads(scenario: String, plan: SchedulePlan, model: MediumModel)
 
+    /// A scenario in which the store grows, or so many of its steps.
+    case growth(scenario: String, steps: Int, model: MediumModel)
+
     /// As it stands in tokens: `seq/3/12.18/lines`, `rnd/77/20/pages`, `rnd/77/20-3.11/pages`,
-    /// `thr/reader/p12.1/lines`.
+    /// `thr/reader/p12.1/lines`, `grw/shrink/7/lines`.
     package var name: String {
         switch self {
         case .sequence(let start, let shapes, let model):
@@ -20,6 +23,7 @@ package enum CrashWorkload: Sendable, Equatable {
             "rnd/\(seed)/\(steps)"
                 + (kept.map { "-" + $0.map(String.init).joined(separator: ".") } ?? "") + "/\(model)"
         case .threads(let scenario, let plan, let model): "thr/\(scenario)/\(plan)/\(model)"
+        case .growth(let scenario, let steps, let model): "grw/\(scenario)/\(steps)/\(model)"
         }
     }
 
@@ -35,6 +39,11 @@ package enum CrashWorkload: Sendable, Equatable {
             ThreadScenario.all.contains(where: { $0.name == parts[1] })
         {
             self = .threads(scenario: parts[1], plan: plan, model: model)
+        } else if parts[0] == "grw", let steps = Int(parts[2]),
+            let scenario = GrowthScenario.all.first(where: { $0.name == parts[1] }),
+            (1...scenario.steps.count).contains(steps)
+        {
+            self = .growth(scenario: parts[1], steps: steps, model: model)
         } else if parts[0] == "rnd", let seed = UInt64(parts[1]) {
             let counts = parts[2].split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
             guard let steps = Int(counts[0]), (1...Self.mostSteps).contains(steps) else { return nil }
@@ -62,7 +71,9 @@ package enum CrashWorkload: Sendable, Equatable {
 
     package var model: MediumModel {
         switch self {
-        case .sequence(_, _, let model), .random(_, _, let model, _), .threads(_, _, let model): model
+        case .sequence(_, _, let model), .random(_, _, let model, _), .threads(_, _, let model),
+            .growth(_, _, let model):
+            model
         }
     }
 
@@ -70,6 +81,8 @@ package enum CrashWorkload: Sendable, Equatable {
     package var shorter: [CrashWorkload] {
         switch self {
         case .threads: return []
+        case .growth(let scenario, let steps, let model):
+            return steps > 1 ? [.growth(scenario: scenario, steps: steps - 1, model: model)] : []
         case .sequence(let start, let shapes, let model):
             return shapes.indices.dropLast().map { index in
                 var fewer = shapes
@@ -97,8 +110,18 @@ package enum CrashWorkload: Sendable, Equatable {
         return ThreadScenario.all.first { $0.name == name }
     }
 
+    private var growth: GrowthScenario? {
+        guard case .growth(let name, _, _) = self else { return nil }
+        return GrowthScenario.all.first { $0.name == name }
+    }
+
     package func makeRun(plan: CrashPlan, depth: Int) throws -> CrashRun {
-        try CrashRun(
+        if let growth {
+            return try CrashRun(
+                start: growth.start, plan: plan, chunks: growth.chunks, growth: growth.growth, model: model,
+                context: name, depth: depth)
+        }
+        return try CrashRun(
             start: scenario?.start ?? OperationShapes.start(start), plan: plan, model: model, context: name,
             depth: depth,
             leavingInRing: start == 4 ? 100 : nil)
@@ -123,6 +146,11 @@ package enum CrashWorkload: Sendable, Equatable {
             guard let scenario else { return }
             try run.restart(seed: 1, context: name)
             _ = try ThreadRun(run, scenario, plan).run()
+        case .growth(_, let steps, _):
+            try run.restart(seed: 1, context: name)
+            for step in growth?.steps.prefix(steps) ?? [] where run.explorer.failures.isEmpty {
+                try run.run(step)
+            }
         case .random(let seed, let steps, _, let kept):
             try run.restart(seed: seed, context: name)
             var generator = WorkloadGenerator(seed: seed)

@@ -32,6 +32,10 @@ public struct CrashLab: Sendable {
     /// A crash point with more states is given up, and counted (``CrashLabReport/capped``).
     public var stateLimit = 100_000
 
+    /// So many states within recoveries at most. The recoveries behind them are not crashed, and counted
+    /// (``CrashLabReport/uncrashed``).
+    public var nestedStateLimit = 20_000
+
     static let depths = 1...3
 
     /// The variable with the token of the one state that is to be repeated.
@@ -102,6 +106,8 @@ public struct CrashLabReport: Sendable, Equatable, CustomStringConvertible {
     public internal(set) var nestedPoints = 0
     /// States behind those, recovered and verified.
     public internal(set) var nestedStates = 0
+    /// Recoveries that were not crashed, because of the limit.
+    public internal(set) var uncrashed = 0
     /// Moments with more states than the limit, of which the rest was left out.
     public internal(set) var capped = 0
 
@@ -109,6 +115,7 @@ public struct CrashLabReport: Sendable, Equatable, CustomStringConvertible {
     public var description: String {
         "\(commits) commits, power cut at \(points) points, \(states) states recovered and verified"
             + (nestedStates > 0 ? ", \(nestedStates) behind \(nestedPoints) cuts within recovery" : "")
+            + (uncrashed > 0 ? ", \(uncrashed) recoveries not crashed" : "")
             + (capped > 0 ? ", \(capped) points given up" : "")
     }
 }

@@ -112,6 +112,10 @@ final class StoreExplorer {
                 let step = CrashLabToken.Step(event: event, decisions: level.image.decisions)
                 level.load(step, into: inner)
                 guard token != nil || level.isNew(recovered, in: inner) else { return }
+                guard token != nil || report.nestedStates < lab.nestedStateLimit else {
+                    report.uncrashed += 1
+                    return
+                }
                 places.append(Place(step: step, site: site, level: level))
                 defer { places.removeLast() }
                 try crashRecovery(inner, promised)

@@ -45,6 +45,8 @@ package enum ModelStep: Sendable {
     case reopen
     /// The process is killed, and the next open finds everything that was stored.
     case kill
+    /// Segments that hold nothing are given back.
+    case shrink
 }
 
 extension SimulatedStore {

@@ -5,16 +5,29 @@ import Testing
 /// A file has its name only when its contents are durable, and whoever is told of it finds the name after a power cut.
 @Suite("Faults: order of syncs")
 struct SyncOrderTests {
+    private static func calls(_ what: String) throws -> [Substring] {
+        let scratch = ScratchDirectory(.volatileMemory)
+        let run = Probe.run(["calls", scratch.path])
+        try #require(run.code == 0, "\(run.output)")
+        return run.output.split(separator: "\n").compactMap { line in
+            line.hasPrefix(what + " ") ? line.dropFirst(what.count + 1) : nil
+        }
+    }
+
+    @Test(
+        "Opening syncs the store's directory and the one above: their names may have no sync yet"
+    )
+    func opening() throws {
+        let calls = try Self.calls("open")
+        if calls.isEmpty { return }
+        #expect(calls.count { $0 == "fsync" } == 2, "\(calls)")
+    }
+
     @Test(
         "What is written is synced before it is renamed, and then its directory",
         arguments: ["create", "grow"])
     func renames(what: String) throws {
-        let scratch = ScratchDirectory(.volatileMemory)
-        let run = Probe.run(["calls", scratch.path])
-        try #require(run.code == 0, "\(run.output)")
-        let calls = run.output.split(separator: "\n").compactMap { line -> Substring? in
-            line.hasPrefix(what + " ") ? line.dropFirst(what.count + 1) : nil
-        }
+        let calls = try Self.calls(what)
         // Where a sanitizer has its own idea of these functions, none is counted.
         if calls.isEmpty { return }
         let renames = calls.indices.filter { calls[$0] == "renameat2" }

@@ -75,7 +75,7 @@ struct CrashLabTests {
         lab.depth = depth
         let body: (Store) throws -> Void = { try Self.count($0, isBroken: false) }
         var depths: Set<Int> = []
-        for wanted in stride(from: 1, to: 900, by: 43) {
+        for wanted in stride(from: 1, to: 900, by: 149) {
             var calls = 0
             let failure = try Self.failure {
                 try lab.run(body) { _ in
@@ -148,6 +148,7 @@ struct CrashLabTests {
         var lab = CrashLab("small log")
         lab.logBytes = 4096
         lab.storeBytes = 16 << 20
+        lab.nestedStateLimit = 500
         let report = try lab.run { store in
             for number in 0..<40 {
                 try store.write { tx in
@@ -165,6 +166,7 @@ struct CrashLabTests {
             }
         }
         #expect(report.commits == 40 && report.capped == 0)
+        #expect(report.nestedStates >= 500 && report.nestedStates < 1000 && report.uncrashed > 0, "\(report)")
     }
 
     @Test("The example finds its mistake, prints a token, and comes back by it")
