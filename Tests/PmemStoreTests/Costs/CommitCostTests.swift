@@ -117,7 +117,7 @@ struct CommitCostTests {
             let image = run.memory.makeChild(isTracking: false)
             image.reset()
             image.resetReadCount()
-            #expect(try run.layout.recoveredCommit(image) == 2)
+            #expect(try run.layout.recover(image).commit == 2)
             return image.readCount
         }
         #expect(reads[0] == reads[1] && reads[0] > 0, "\(reads)")
