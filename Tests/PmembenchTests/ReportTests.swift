@@ -60,6 +60,14 @@ import Testing
         #expect(!text.lowercased().contains("durable"))
     }
 
+    /// `map(Double.init)` takes the bits of an integer for a number.
+    @Test func durationsAreNumbersOfNanoseconds() {
+        #expect(TableReport.duration(UInt64(450)) == "450 ns")
+        #expect(TableReport.duration(UInt64(12_345)) == "12.3 us")
+        #expect(TableReport.duration(UInt64(12_345_678)) == "12.3 ms")
+        #expect(TableReport.duration(nil as UInt64?) == "-")
+    }
+
     @Test func pmdkHasThirteenColumnsThenOptionsThenOurs() {
         let lines = PMDKReport.text(Self.report).split(separator: "\n").map(String.init)
         #expect(lines[0] == "readrandom [3]")

@@ -15,13 +15,9 @@ struct RunNeeds {
             let copies = part.workloads.contains(.backup) ? 1 : 0
             for parameters in part.configurations {
                 let keys = Double(parameters.keys)
-                let pairs = keys * 1.2
-                let pair = parameters.shape.keyBytes + parameters.shape.valueBytes
-                let each = part.engines.map { 0x1p26 + pairs * Double($0.bytesPerPair(pair)) }
+                let each = part.engines.map { $0.storedBytes(parameters) }
                 stored = max(stored, each.reduce(0, +) + Double(copies) * (each.max() ?? 0))
-                let caches = part.engines.reduce(0.0) {
-                    $0 + pairs * Double($1.residentBytesPerPair(pair))
-                }
+                let caches = part.engines.reduce(0.0) { $0 + $1.residentBytes(parameters) }
                 // Numbers, versions and marks of the checks.
                 resident = max(resident, caches + keys * Double(24 + 8 * parameters.threads))
             }
@@ -50,7 +46,7 @@ struct RunNeeds {
     private static func mebibytes(_ bytes: Double) -> String { String(format: "%.0f MiB", bytes / 0x1p20) }
 
     /// What the system can give without swapping; nil where it does not tell.
-    private static var availableMemory: Int? {
+    static var availableMemory: Int? {
         let text = (try? String(contentsOfFile: "/proc/meminfo", encoding: .utf8)) ?? ""
         let line = text.split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
         return line.flatMap { line in
@@ -60,9 +56,19 @@ struct RunNeeds {
 }
 
 extension EngineName {
+    /// Bytes of a whole store of a run, with the pairs that YCSB inserts.
+    func storedBytes(_ parameters: RunParameters) -> Double {
+        0x1p26 + Double(parameters.keys) * 1.2 * Double(bytesPerPair(parameters.shape.pairBytes))
+    }
+
+    /// Bytes of memory for it beside the medium.
+    func residentBytes(_ parameters: RunParameters) -> Double {
+        Double(parameters.keys) * 1.2 * Double(residentBytesPerPair(parameters.shape.pairBytes))
+    }
+
     /// Bytes that a pair of so many bytes takes on the medium, at most: measured after random inserts and overwrites of
     /// pairs of 116 bytes.
-    func bytesPerPair(_ pair: Int) -> Int {
+    private func bytesPerPair(_ pair: Int) -> Int {
         switch self {
         // A record in whole lines, its place in a node, log and checkpoints.
         case .pmemstore: return pair + 128
@@ -76,7 +82,7 @@ extension EngineName {
     }
 
     /// Bytes of memory for each pair beside the medium.
-    func residentBytesPerPair(_ pair: Int) -> Int {
+    private func residentBytesPerPair(_ pair: Int) -> Int {
         switch self {
         case .pmemstore: return 40
         case .libpmemobj, .libpmemobjHash, .lmdb, .lmdbWritemap: return 0

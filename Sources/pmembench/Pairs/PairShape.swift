@@ -7,6 +7,8 @@ struct PairShape: Sendable, Equatable {
     let keyBytes: Int
     let valueBytes: Int
 
+    var pairBytes: Int { keyBytes + valueBytes }
+
     /// How many different keys there can be; nil: more than 64 bits can count.
     var capacity: UInt64? {
         keyBytes >= 8 ? nil : 1 << UInt64(8 * keyBytes)

@@ -15,10 +15,10 @@ enum Metric: String, CaseIterable, Sendable, Encodable {
             switch self {
             case .operationsPerSecond: return sample.operationsPerSecond
             case .backgroundWritesPerSecond: return sample.backgroundWritesPerSecond
-            case .p50Nanoseconds: return sample.p50Nanoseconds.map(Double.init)
-            case .p999Nanoseconds: return sample.p999Nanoseconds.map(Double.init)
+            case .p50Nanoseconds: return sample.p50Nanoseconds.map { Double($0) }
+            case .p999Nanoseconds: return sample.p999Nanoseconds.map { Double($0) }
             case .bytesPerPair: return sample.bytesPerPair
-            case .longestWriteNanoseconds: return sample.longestWriteNanoseconds.map(Double.init)
+            case .longestWriteNanoseconds: return sample.longestWriteNanoseconds.map { Double($0) }
             }
         }
     }

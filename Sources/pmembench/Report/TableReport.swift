@@ -89,7 +89,7 @@ enum TableReport {
         return String(format: number < 10 ? "%.2f" : "%.1f", number)
     }
 
-    static func duration(_ nanoseconds: UInt64?) -> String { duration(nanoseconds.map(Double.init)) }
+    static func duration(_ nanoseconds: UInt64?) -> String { duration(nanoseconds.map { Double($0) }) }
 
     static func duration(_ nanoseconds: Double?) -> String {
         guard let value = nanoseconds else { return "-" }

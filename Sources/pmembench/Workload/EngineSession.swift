@@ -27,6 +27,9 @@ final class EngineSession<Engine: BenchmarkEngine> {
     }
 
     func round(_ benchmark: BenchmarkCase, seed: UInt64) throws -> RoundResult {
+        if parameters.isVolatileMedium {
+            MemoryAtHand.fetch(Int(name.storedBytes(parameters) + name.residentBytes(parameters)))
+        }
         var result = try run(benchmark, seed: seed)
         if let engine {
             result.domain = engine.domain
