@@ -8,12 +8,26 @@ public struct ReadTransaction: ~Copyable, ~Escapable, ReadableTransaction {
     let catalog: NodeReference
     /// The commit that is seen.
     public let commit: UInt64
+    /// The reader table's slot that ends with it; -1: somebody else's.
+    private let slot: Int32
+    /// Faults in the mapping when it began. Not 0: `space` is its own, and relies on nothing.
+    let faults: UInt32
 
     @_lifetime(immortal)
-    init(space: NodeSpace<DirectMedium>, pin: ReaderTable.Pin) {
+    init(space: NodeSpace<DirectMedium>, pin: ReaderTable.Pin, isPinOwner: Bool, faults: UInt32 = 0) {
         self.space = space.seeing(pin.commit)
         catalog = NodeReference(raw: pin.root)
         commit = pin.commit
+        slot = isPinOwner ? pin.slot : -1
+        self.faults = faults
+    }
+
+    var isWary: Bool { faults != 0 }
+
+    /// Gives the slot back, if it is its own.
+    @inline(__always)
+    func unpin(_ readers: ReaderTable) {
+        if slot >= 0 { readers.unpin(slot: slot) }
     }
 
     /// For this module's own use.
@@ -22,14 +36,21 @@ public struct ReadTransaction: ~Copyable, ~Escapable, ReadableTransaction {
             view: TableView(space: space, tree: try Catalog.table(table.number, in: catalog, space: space)))
     }
 
+    /// For this module's own use. The way of every get: nothing is copied on it.
+    public borrowing func _find(
+        _ key: UnsafeRawBufferPointer, in table: Table
+    ) throws(StoreError) -> UnsafeRawBufferPointer? {
+        let tree = try Catalog.table(table.number, in: catalog, space: space)
+        return try unsafe TableView(space: space, tree: tree).find(key)
+    }
+
     /// The value of a key, in place, for as long as the transaction; nil when the key is not there.
     @_lifetime(borrow self)
     public borrowing func value(
         forKey key: some StoreBytes, in table: Table = .main
     ) throws(StoreError) -> RawSpan? {
-        let root = try _root(of: table)
         let value = try unsafe key.withStoreBytes { (key: UnsafeRawBufferPointer) throws(StoreError) in
-            try unsafe root.find(key)
+            try unsafe _find(key, in: table)
         }
         guard let value = unsafe value else { return nil }
         return unsafe _overrideLifetime(RawSpan(_unsafeBytes: value), borrowing: self)

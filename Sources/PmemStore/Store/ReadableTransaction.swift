@@ -7,6 +7,11 @@ internal import CPmem
 public protocol ReadableTransaction: ~Copyable, ~Escapable {
     /// The table's tree as this transaction sees it. For this module's own use.
     func _root(of table: Table) throws(StoreError) -> _TableRoot
+
+    /// The value of a key, in place; nil when the key is not there. For this module's own use.
+    func _find(
+        _ key: UnsafeRawBufferPointer, in table: Table
+    ) throws(StoreError) -> UnsafeRawBufferPointer?
 }
 
 /// A table's tree as a transaction sees it. For this module's own use.
@@ -14,22 +19,23 @@ public struct _TableRoot {
     package let view: TableView<DirectMedium>
     /// Keeps the engine's memory while the root is used.
     package init(view: TableView<DirectMedium>) { self.view = view }
-
-    @usableFromInline
-    func find(_ key: UnsafeRawBufferPointer) throws(StoreError) -> UnsafeRawBufferPointer? {
-        try unsafe view.find(key)
-    }
 }
 
 extension ReadableTransaction where Self: ~Copyable & ~Escapable {
+    /// For this module's own use.
+    public borrowing func _find(
+        _ key: UnsafeRawBufferPointer, in table: Table
+    ) throws(StoreError) -> UnsafeRawBufferPointer? {
+        try unsafe _root(of: table).view.find(key)
+    }
+
     /// Calls `body` with the value of a key, in place; nil when the key is not there.
     @inlinable
     public borrowing func withValue<R>(
         forKey key: some StoreBytes, in table: Table = .main, _ body: (RawSpan) throws -> R
     ) throws -> R? {
-        let root = try _root(of: table)
         let value = try unsafe key.withStoreBytes { (key: UnsafeRawBufferPointer) throws(StoreError) in
-            try unsafe root.find(key)
+            try unsafe _find(key, in: table)
         }
         guard let value = unsafe value else { return nil }
         return unsafe try body(RawSpan(_unsafeBytes: value))
@@ -39,9 +45,8 @@ extension ReadableTransaction where Self: ~Copyable & ~Escapable {
     @inlinable
     public borrowing func get(_ key: some StoreBytes, in table: Table = .main) throws(StoreError) -> [UInt8]?
     {
-        let root = try _root(of: table)
         return try unsafe key.withStoreBytes { (key: UnsafeRawBufferPointer) throws(StoreError) in
-            try unsafe root.find(key).map { unsafe [UInt8]($0) }
+            try unsafe _find(key, in: table).map { unsafe [UInt8]($0) }
         }
     }
 
@@ -49,9 +54,8 @@ extension ReadableTransaction where Self: ~Copyable & ~Escapable {
     @inlinable
     public borrowing func contains(_ key: some StoreBytes, in table: Table = .main) throws(StoreError) -> Bool
     {
-        let root = try _root(of: table)
         return try unsafe key.withStoreBytes { (key: UnsafeRawBufferPointer) throws(StoreError) in
-            try unsafe root.find(key) != nil
+            try unsafe _find(key, in: table) != nil
         }
     }
 

@@ -20,7 +20,7 @@ public final class Snapshot: Sendable {
 
     /// Runs `body` on the snapshot's view. Never waits.
     public func read<R>(_ body: (borrowing ReadTransaction) throws -> R) throws -> R {
-        try store.read(pin, body)
+        try store.read(try store.beginRead(pin), body)
     }
 
     /// The pairs of a table as a sequence of copies, ascending or descending. It keeps the snapshot alive.

@@ -99,34 +99,25 @@ public final class Store: Sendable {
     // MARK: Transactions
 
     /// Runs `body` on a stable view of the newest commit. Never waits for anybody. No fence.
-    @inline(__always)
+    @inlinable
     public func read<R>(_ body: (borrowing ReadTransaction) throws -> R) throws -> R {
-        let pin = try pin()
-        defer { readers.unpin(pin) }
-        return try read(pin, body)
+        try read(try beginRead(), body)
     }
 
-    /// Runs `body` on a pinned commit. One load more than `body`, of a line that nobody stores to.
+    /// Runs `body` in a transaction that has begun, and ends that. Inlined with `body`: a get is short.
+    @inlinable
     @inline(__always)
-    func read<R>(_ pin: ReaderTable.Pin, _ body: (borrowing ReadTransaction) throws -> R) throws -> R {
-        if !health.isWhole { return try readWarily(pin, body) }
-        let result = try body(ReadTransaction(space: space, pin: pin))
-        if !health.isWhole { throw health.readFailure }
-        return result
-    }
-
-    /// A read in a store whose files do not back the mapping as they did: every node and record that it touches is
-    /// verified, and it fails when a page turns out to be missing meanwhile.
-    @inline(never)
-    private func readWarily<R>(
-        _ pin: ReaderTable.Pin, _ body: (borrowing ReadTransaction) throws -> R
+    func read<R>(
+        _ transaction: consuming ReadTransaction, _ body: (borrowing ReadTransaction) throws -> R
     ) throws -> R {
-        try health.requireOwnProcess()
-        let before = health.faults
-        let wary = space.trustingNothing
-        defer { wary.verified.deallocate() }
-        let result = try body(ReadTransaction(space: wary, pin: pin))
-        if health.faults != before { throw health.readFailure }
+        let result: R
+        do {
+            result = try body(transaction)
+        } catch {
+            _ = endRead(transaction)
+            throw error
+        }
+        if !endRead(transaction) { throw readFailure }
         return result
     }
 
@@ -158,9 +149,7 @@ public final class Store: Sendable {
 
     /// As the other `read`; it never suspends.
     public func read<R>(_ body: (borrowing ReadTransaction) throws -> R) async throws -> R {
-        let pin = try pin()
-        defer { readers.unpin(pin) }
-        return try read(pin, body)
+        try read(try beginRead(), body)
     }
 
     /// Who would wait for itself, or for a thread that is not in this process, is told.
@@ -198,6 +187,50 @@ public final class Store: Sendable {
         try health.requireOwnProcess()
         return Snapshot(store: self, pin: try pin())
     }
+
+    /// A view of the newest commit, to be ended by ``endRead(_:)``.
+    @usableFromInline
+    @_lifetime(immortal)
+    func beginRead() throws(StoreError) -> ReadTransaction {
+        let pin = try pin()
+        if health.isWhole { return ReadTransaction(space: space, pin: pin, isPinOwner: true) }
+        do throws(StoreError) {
+            return try beginWaryRead(pin, isPinOwner: true)
+        } catch {
+            readers.unpin(pin)
+            throw error
+        }
+    }
+
+    /// A view of a commit that somebody else keeps pinned.
+    @_lifetime(immortal)
+    func beginRead(_ pin: ReaderTable.Pin) throws(StoreError) -> ReadTransaction {
+        if health.isWhole { return ReadTransaction(space: space, pin: pin, isPinOwner: false) }
+        return try beginWaryRead(pin, isPinOwner: false)
+    }
+
+    /// A read in a store whose files do not back the mapping as they did: every node and record that it touches is
+    /// verified, and it fails when a page turns out to be missing meanwhile.
+    @inline(never)
+    @_lifetime(immortal)
+    private func beginWaryRead(
+        _ pin: ReaderTable.Pin, isPinOwner: Bool
+    ) throws(StoreError) -> ReadTransaction {
+        try health.requireOwnProcess()
+        return ReadTransaction(
+            space: space.trustingNothing, pin: pin, isPinOwner: isPinOwner, faults: health.faults)
+    }
+
+    /// Gives back what a read holds. False: what it has read may not be what was written.
+    @usableFromInline
+    func endRead(_ transaction: borrowing ReadTransaction) -> Bool {
+        transaction.unpin(readers)
+        if transaction.isWary { transaction.space.verified.deallocate() }
+        return health.faults == transaction.faults
+    }
+
+    @usableFromInline
+    var readFailure: StoreError { health.readFailure }
 
     @inline(__always)
     func pin() throws(StoreError) -> ReaderTable.Pin {

@@ -134,9 +134,8 @@ internal import CPmem
     public mutating func compareAndSwap(
         expected: [UInt8]?, new value: some StoreBytes, forKey key: some StoreBytes, in table: Table = .main
     ) throws(StoreError) -> Bool {
-        let root = try _root(of: table)
         let isEqual = try unsafe key.withStoreBytes { (key: UnsafeRawBufferPointer) throws(StoreError) in
-            guard let found = try unsafe root.find(key) else { return expected == nil }
+            guard let found = try unsafe _find(key, in: table) else { return expected == nil }
             return expected.map { unsafe found.elementsEqual($0) } ?? false
         }
         if !isEqual { return false }

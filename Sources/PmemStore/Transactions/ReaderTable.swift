@@ -86,7 +86,10 @@ internal import Glibc
     }
 
     @inline(__always)
-    package func unpin(_ pin: Pin) { unsafe cpm_store8_release(slots + Int(pin.slot) * 64, 0) }
+    package func unpin(_ pin: Pin) { unpin(slot: pin.slot) }
+
+    @inline(__always)
+    func unpin(slot: Int32) { unsafe cpm_store8_release(slots + Int(slot) * 64, 0) }
 
     @inline(__always)
     private static func word(_ commit: UInt64) -> UInt64 { commit << 1 | 1 }

@@ -44,6 +44,9 @@ package enum Catalog {
                 node = try space.child(index, of: node)
             }
         }
+        // The main table is the first, or the second behind that of the names.
+        let guess = unsafe node.heads[0] == UInt64(table) ? 0 : min(1, node.count - 1)
+        if unsafe node.heads[guess] == UInt64(table) { return unsafe cpm_load8(node.records + guess) }
         let index = node.lowerBound(UInt64(table), from: 0, count: node.count)
         return unsafe index < node.count && node.heads[index] == UInt64(table)
             ? cpm_load8(node.records + index) : 0

@@ -33,6 +33,12 @@ extension NodePointer {
         for line in 1..<15 { unsafe cpm_prefetch(address + 64 * line) }
     }
 
+    /// As ``prefetchAll()``, in the levels that are too many nodes for the near caches; the others are near anyway.
+    @inline(__always)
+    func prefetch(level kind: UInt16) {
+        if kind & NodeLayout.levelMask <= 1 { prefetchAll() }
+    }
+
     /// The first 8 bytes of the heap; there are never fewer.
     @inline(__always)
     private var heapWord: UInt64 { unsafe UnsafeRawPointer(heap).loadUnaligned(as: UInt64.self) }
@@ -174,7 +180,7 @@ extension NodeSpace {
         while kind & NodeLayout.levelMask != 0 {
             kind &-= 1
             node = try unsafe child(node.childIndex(key), of: node, kind: kind)
-            node.prefetchAll()
+            node.prefetch(level: kind)
         }
         return node
     }
@@ -216,7 +222,7 @@ extension NodeSpace {
             let index = unsafe node.childIndex(key)
             path.push(node, index)
             node = try child(index, of: node, kind: kind)
-            node.prefetchAll()
+            node.prefetch(level: kind)
         }
         return node
     }
