@@ -134,6 +134,7 @@ extension TreeWriter {
         if !leaf.isCatalog {
             try unsafe lengthenPrefix(of: leaf, newKey: key, newReference: reference)
             try unsafe lengthenPrefix(of: right, newKey: key, newReference: reference)
+            if isAppend { unsafe right.takePrefix(of: leaf, onlyKey: key) }
         }
         try insertIntoParent(above: path.depth - 1, separator: separator, child: right, tree: &tree)
     }
@@ -298,6 +299,16 @@ extension NodePointer {
         unsafe memcpy(records, other.records + first, 8 * moved)
         count = moved
         other.count = first
+    }
+
+    /// Gives a leaf of one key what that key shares with a neighbour's longer prefix: keys that follow in order need
+    /// not be read again when this leaf is full.
+    func takePrefix(of neighbour: NodePointer, onlyKey key: KeyBytes) {
+        let length = unsafe sharedPrefix(neighbour.prefix, key)
+        if length <= prefixBytes { return }
+        unsafe memcpy(heap, neighbour.heap, length)
+        unsafe header.pointee.prefixBytes = UInt16(length)
+        unsafe heads[0] = unsafe keyHead(key, after: length)
     }
 
     /// Gives a leaf a shorter prefix; the bytes taken from it move into the heads.

@@ -47,6 +47,21 @@ struct TreeShapeTests {
         }
     }
 
+    @Test("A leaf that an appended key begins has the prefix of the one before")
+    func appendedPrefix() throws {
+        let bench = TreeBench(byteCount: 16 << 20)
+        for number in UInt64(0)..<57 {
+            try bench.put(unsafe withUnsafeBytes(of: number.bigEndian) { unsafe [UInt8]($0) })
+        }
+        try bench.check()
+        let last = try #require(bench.model.last)
+        let leaf = try unsafe last.key.withUnsafeBytes { key in
+            try unsafe #require(try bench.space.leaf(for: key, root: bench.tree.reference))
+        }
+        #expect(leaf.count == 1)
+        #expect(leaf.prefixBytes == 7)
+    }
+
     @Test("Replacing a reference changes nothing else")
     func replacement() throws {
         let bench = TreeBench(byteCount: 16 << 20)
