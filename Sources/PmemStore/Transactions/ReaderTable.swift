@@ -48,8 +48,10 @@ internal import Glibc
     @inline(__always)
     package var newestRoot: UInt64 { root(of: newestCommit) }
 
+    /// The root of the newest commit or of its predecessor: a reader that has seen the one while the other is published
+    /// gets the root of the commit that it has seen.
     @inline(__always)
-    private func root(of commit: UInt64) -> UInt64 {
+    func root(of commit: UInt64) -> UInt64 {
         unsafe cpm_load8_acquire(published + 64 + Int(commit & 1) * 8)
     }
 

@@ -44,6 +44,18 @@ struct ReaderTableConcurrentTests {
         #expect(ground.readers.newestCommit == Self.commits && ground.readers.openCount == 0)
     }
 
+    /// What a reader finds that looked at the newest commit just before the next one was published.
+    @Test("A commit keeps its root while its successor is the newest")
+    func predecessor() {
+        let readers = ReaderTable()
+        defer { readers.deallocate() }
+        for commit in UInt64(1)...4 {
+            readers.publish(commit: commit, root: Self.root(commit))
+            #expect(readers.root(of: commit) == Self.root(commit))
+            if commit > 1 { #expect(readers.root(of: commit - 1) == Self.root(commit - 1)) }
+        }
+    }
+
     private static func read(_ ground: Ground) {
         while !ground.isOver.load(ordering: .relaxed) {
             guard let pin = try? ground.readers.pin() else { return }
