@@ -51,6 +51,12 @@ package struct Weaver {
             case .added(let text): added.append(text)
             case .removed:
                 let range = lines[line].range
+                // Within the switch it would run at the switch's end, without any mutant too.
+                if lines[line].text.hasPrefix("defer ") {
+                    throw MutantListError(
+                        place: path,
+                        reason: "mutant \(mutant.name): change what the `defer` does, not the `defer`")
+                }
                 if !added.isEmpty { flush(&edits, at: range.lowerBound) }
                 removed = (removed?.lowerBound ?? range.lowerBound)..<range.upperBound
                 line += 1

@@ -25,6 +25,14 @@ struct SourceMutantTests {
         #expect(words == expected)
     }
 
+    /// Within the switch it would run early, whichever mutant is on, and the engine itself would be another.
+    @Test("A `defer` is not taken out, as it would end with the switch")
+    func deferred() {
+        var weaver = Weaver(path: "f.swift", text: "defer { a() }\n")
+        let mutant = SourceMutant(name: "m", number: 1, lines: [.removed("defer { a() }")])
+        #expect(throws: MutantListError.self) { try weaver.add(mutant.hunks[0], of: mutant) }
+    }
+
     @Test("A text that is not there, or there twice, is an error that names file and mutant")
     func misplaced() {
         for text in ["a()", "b()"] {
