@@ -116,19 +116,18 @@ struct ForkTests {
     func closedInChild(place: Place) async throws {
         let scratch = ScratchDirectory(place)
         await #expect(processExitsWith: .success) { [path = scratch.store as String] in
-            try Self.open(path).close()
-            let directory = try SegmentDirectory.open(path: path, options: Self.options)
+            let store = try Self.open(path)
             let segment = try #require(Self.descriptor(of: path + "/" + SegmentName.sealed(0)))
             #expect(cpm_get_lease(segment) == F_WRLCK)
             let ending = Child.run {
-                directory.close()
+                store.ground.close()
                 return 0
             }
             #expect(ending == 0)
             #expect(cpm_get_lease(segment) == F_WRLCK)
             #expect(throws: StoreError.open(.inUse(path: path, pid: getpid()))) { _ = try Self.open(path) }
-            try directory.verifyExtents()
-            directory.close()
+            try store.verifyExtents()
+            try store.close()
         }
     }
 

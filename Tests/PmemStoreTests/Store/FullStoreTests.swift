@@ -65,10 +65,11 @@ struct FullStoreTests {
     /// Ascending keys leave few free slots of nodes, and a transaction that changes every leaf needs one for each.
     @Test("Whatever a full store accepts, it can save")
     func savable() throws {
-        // Many more leaves than the reserve has room for.
+        // Twice as many leaves as the reserve has room for.
         let fixture = try StoreFixture { options in
             options.initialBytes = 16 << 20
-            options.quotaBytes = 40 << 20
+            options.quotaBytes = 72 << 20
+            options.logBytes = 1 << 20
         }
         let store = fixture.store
         var count: UInt32 = 0
