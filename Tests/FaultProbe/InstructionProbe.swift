@@ -8,12 +8,8 @@ enum InstructionProbe {
     private static let builtBytes = 100_000
 
     static func run(_ directory: String) throws {
-        var options = SweepScenario.options
-        options.initialBytes = 16 << 20
         // No checkpoint comes in between, whose fences would be counted elsewhere.
-        options.recoveryTimeTargetNanoseconds = 1 << 50
-        options.logBytes = 1 << 20
-        let store = try Store.open(directory + "/store", options: options)
+        let store = try Store.open(directory + "/store", options: SweepScenario.uncheckpointed)
         var acknowledged: UInt64 = 0
         let before = store.statistics.commitMedium.fences
         cfaults_watch_flushes(Int32(fill))

@@ -106,6 +106,15 @@ struct SweepScenario {
         return options
     }
 
+    /// As ``options``, with a log that needs no checkpoint for a while.
+    static var uncheckpointed: StoreOptions {
+        var options = options
+        options.initialBytes = 16 << 20
+        options.recoveryTimeTargetNanoseconds = 1 << 50
+        options.logBytes = 1 << 20
+        return options
+    }
+
     // MARK: Transactions
 
     private static func bytes(_ number: UInt64) -> [UInt8] {

@@ -7,12 +7,8 @@ internal import PmemStore
 enum TraceProbe {
     /// - Parameter isRogue: Stores once to the mapping behind the fence, past the medium, for the audit to notice.
     static func run(_ directory: String, isRogue: Bool) throws {
-        var options = SweepScenario.options
-        options.initialBytes = 16 << 20
         // No checkpoint comes in between: the trace does not tell threads apart.
-        options.recoveryTimeTargetNanoseconds = 1 << 50
-        options.logBytes = 1 << 20
-        let store = try Store.open(directory + "/store", options: options)
+        let store = try Store.open(directory + "/store", options: SweepScenario.uncheckpointed)
         var acknowledged: UInt64 = 0
         for count in [10, 1000, 50_000] { try SweepScenario.put(count, in: store, &acknowledged) }
         let segment = unsafe try printPlaces()

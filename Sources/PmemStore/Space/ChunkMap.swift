@@ -66,6 +66,13 @@ package struct SavedChunk: BitwiseCopyable {
         unsafe Virtual.deallocate(savedChunks, count: limit)
     }
 
+    /// What is said of a chunk cannot be.
+    static func damaged(_ index: Int, _ detail: String) -> StoreError {
+        .corrupted(
+            .init(.chunkTable, offset: UInt64(index) << Space.chunkShift, detail: "chunk \(index): \(detail)")
+        )
+    }
+
     @inline(__always)
     package subscript(_ index: Int) -> UnsafeMutablePointer<Chunk> { unsafe chunks + index }
 

@@ -77,10 +77,10 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         if kind == Chunk.free || kind == Chunk.reserved { return }
         if runBodies.isEmpty == (kind == Chunk.runBody) || !runBodies.isEmpty && index != runBodies.lowerBound
         {
-            throw damaged(index, "kind \(kind) where a run of \(runBodies.count) more chunks lies")
+            throw ChunkMap.damaged(index, "kind \(kind) where a run of \(runBodies.count) more chunks lies")
         }
         let chunk = unsafe map[index]
-        guard unsafe chunk.pointee.kind == Chunk.free else { throw damaged(index, "two kinds") }
+        guard unsafe chunk.pointee.kind == Chunk.free else { throw ChunkMap.damaged(index, "two kinds") }
         freeChunks -= 1
         unsafe chunk.pointee.kind = kind
         unsafe map.saved(index).pointee.savedKind = kind
@@ -91,7 +91,9 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         } else if let sizeClass = Chunk.sizeClass(kind) {
             setGeometry(index, sizeClass)
             let live = UInt32(truncatingIfNeeded: descriptor >> 16 & 0xffff)
-            guard unsafe live <= chunk.pointee.slotCount else { throw damaged(index, "\(live) live slots") }
+            guard unsafe live <= chunk.pointee.slotCount else {
+                throw ChunkMap.damaged(index, "\(live) live slots")
+            }
             unsafe map.saved(index).pointee.copy = UInt8(truncatingIfNeeded: descriptor >> 8 & 1)
             unsafe map.saved(index).pointee.bitmapChecksum = UInt32(truncatingIfNeeded: descriptor >> 32)
             unsafe map.saved(index).pointee.liveSlots = live
@@ -99,12 +101,14 @@ package struct RecordHeap<M: Medium>: ~Copyable {
             if kind == Chunk.slab { freeNodeSlots += unsafe Int(chunk.pointee.freeSlots) }
             list(index)
         } else {
-            throw damaged(index, "kind \(kind)")
+            throw ChunkMap.damaged(index, "kind \(kind)")
         }
     }
 
     private mutating func restoreRun(_ index: Int, length: Int) throws(StoreError) {
-        guard length > 0, index + length <= chunkCount else { throw damaged(index, "run of \(length)") }
+        guard length > 0, index + length <= chunkCount else {
+            throw ChunkMap.damaged(index, "run of \(length)")
+        }
         unsafe map[index].pointee.runLength = UInt32(length)
         unsafe map.saved(index).pointee.liveSlots = 1
         runBodies = (index + 1)..<(index + length)
@@ -112,13 +116,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
 
     /// All chunks were restored.
     package func checkRestored() throws(StoreError) {
-        if !runBodies.isEmpty { throw damaged(runBodies.lowerBound, "free where a run goes on") }
-    }
-
-    private func damaged(_ index: Int, _ detail: String) -> StoreError {
-        .corrupted(
-            .init(.chunkTable, offset: UInt64(index) << Space.chunkShift, detail: "chunk \(index): \(detail)")
-        )
+        if !runBodies.isEmpty { throw ChunkMap.damaged(runBodies.lowerBound, "free where a run goes on") }
     }
 
     private func setGeometry(_ index: Int, _ sizeClass: Int) {
@@ -270,7 +268,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         let chunk = unsafe map[group.chunk]
         try loadBusy(group.chunk)
         guard let words = unsafe chunk.pointee.busyWords, unsafe words[word] & group.bits == group.bits
-        else { throw damaged(group.chunk, "a slot of word \(word) is free already") }
+        else { throw ChunkMap.damaged(group.chunk, "a slot of word \(word) is free already") }
         let count = group.bits.nonzeroBitCount
         unsafe words[word] &= ~group.bits
         unsafe chunk.pointee.freeSlots += UInt32(count)
@@ -300,7 +298,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     /// Takes the slot at an offset.
     package mutating func claimSlot(_ offset: UInt64, sizeClass: Int) throws(StoreError) {
         let index = ChunkMap.index(offset)
-        guard index < chunkCount else { throw damaged(index, "beyond the store") }
+        guard index < chunkCount else { throw ChunkMap.damaged(index, "beyond the store") }
         let chunk = unsafe map[index]
         if unsafe chunk.pointee.kind == Chunk.free {
             freeChunks -= 1
@@ -311,11 +309,11 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         }
         guard unsafe chunk.pointee.kind == Chunk.slab + UInt8(sizeClass),
             let slot = unsafe ChunkMap.slot(chunk, offset)
-        else { throw damaged(index, "no slot of class \(sizeClass) at \(offset)") }
+        else { throw ChunkMap.damaged(index, "no slot of class \(sizeClass) at \(offset)") }
         try loadBusy(index)
         guard let words = unsafe chunk.pointee.busyWords,
             unsafe words[slot >> 6] >> UInt64(slot & 63) & 1 == 0
-        else { throw damaged(index, "slot at \(offset) is taken") }
+        else { throw ChunkMap.damaged(index, "slot at \(offset) is taken") }
         unsafe words[slot >> 6] |= 1 << UInt64(slot & 63)
         unsafe chunk.pointee.freeSlots -= 1
         list(index)
@@ -406,9 +404,9 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     }
 
     private mutating func claimRun(_ first: Int, length: Int) throws(StoreError) {
-        guard first + length <= chunkCount else { throw damaged(first, "run of \(length)") }
+        guard first + length <= chunkCount else { throw ChunkMap.damaged(first, "run of \(length)") }
         for index in first..<(first + length) where unsafe map[index].pointee.kind != Chunk.free {
-            throw damaged(index, "taken where a run of \(length) lies")
+            throw ChunkMap.damaged(index, "taken where a run of \(length) lies")
         }
         takeRun(first, length: length)
     }

@@ -23,15 +23,9 @@ extension SlotGroup {
             return
         }
         guard let slot = unsafe ChunkMap.slot(map[index], offset) else {
-            throw Self.damaged(index, "no slot at \(offset)")
+            throw ChunkMap.damaged(index, "no slot at \(offset)")
         }
         self.init(chunk: index, word: slot >> 6, bits: 1 << UInt64(slot & 63))
-    }
-
-    private static func damaged(_ index: Int, _ detail: String) -> StoreError {
-        .corrupted(
-            .init(.chunkTable, offset: UInt64(index) << Space.chunkShift, detail: "chunk \(index): \(detail)")
-        )
     }
 
     /// Groups offsets in address order. They stay taken until they are set free: their chunks stay what they are.
@@ -49,7 +43,9 @@ extension SlotGroup {
                     groups.append(slot)
                     continue
                 }
-                if bits[word] & slot.bits != 0 { throw damaged(index, "slot at \(offset) is set free twice") }
+                if bits[word] & slot.bits != 0 {
+                    throw ChunkMap.damaged(index, "slot at \(offset) is set free twice")
+                }
                 bits[word] |= slot.bits
             }
             let words = unsafe map[index].pointee.words

@@ -88,7 +88,7 @@ struct HTMLReport {
                 TableReport.duration(latency?["p99.9"]),
                 TableReport.decimal(row.bytesPerPair),
                 row.backgroundWritesPerSecond.map(TableReport.grouped) ?? "-",
-                TableReport.duration(row.longestWriteNanoseconds.map { Double($0) }),
+                TableReport.duration(row.longestWriteNanoseconds),
             ]
         }
         return table(

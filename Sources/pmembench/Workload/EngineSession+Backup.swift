@@ -38,7 +38,7 @@ extension EngineSession {
             operations: parameters.keys, transactions: 1, timing: timing, latencySampling: 1)
         result.backgroundWritesPerSecond = Double(last - first) * 1e9 / Double(max(elapsed, 1))
         result.longestWriteNanoseconds = pause
-        result.copiedBytes = parameters.keys * (parameters.shape.keyBytes + parameters.shape.valueBytes)
+        result.copiedBytes = parameters.keys * parameters.shape.pairBytes
         return result
     }
 

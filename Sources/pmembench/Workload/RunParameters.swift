@@ -53,7 +53,7 @@ struct RunParameters: Sendable {
         EngineOptions(
             engine: engine,
             expectedPairs: keys + keys / 5 + 1000,
-            expectedPairBytes: shape.keyBytes + shape.valueBytes,
+            expectedPairBytes: shape.pairBytes,
             threads: threads,
             isVolatileMedium: isVolatileMedium,
             elidesFences: elidesFences)

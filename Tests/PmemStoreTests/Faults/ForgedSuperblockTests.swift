@@ -26,9 +26,7 @@ struct ForgedSuperblockTests {
 
     @Test("Refused when the store is opened", arguments: forgeries)
     func refused(_ forgery: Forgery) throws {
-        let memory = FuzzMemory(byteCount: FuzzImage.shared.memory.byteCount)
-        memory.willWrite(0, memory.byteCount)
-        memory.restore(from: FuzzImage.shared.memory)
+        let memory = ForgedImage.make()
         for superblock in FuzzImage.shared.structures[0] {
             var fields = memory.load(superblock.offset, as: cpm_superblock.self)
             forgery.change(&fields)
@@ -38,13 +36,7 @@ struct ForgedSuperblockTests {
             }
             FuzzRepair(image: FuzzImage.shared, memory: memory).repair(superblock)
         }
-        do throws(StoreError) {
-            _ = try FuzzStore(memory)
-            Issue.record("nobody has noticed")
-        } catch .corrupted(let corruption) {
-            #expect(corruption.structure == .superblock)
-        } catch {
-            Issue.record("\(error)")
-        }
+        let corruption = try #require(try ForgedImage.corruption(memory), "nobody has noticed")
+        #expect(corruption.structure == .superblock)
     }
 }

@@ -42,23 +42,15 @@ struct ForgedTableTests {
 
     @Test("Refused when the store is opened", arguments: forgeries)
     func refused(_ forgery: Forgery) throws {
-        let memory = FuzzMemory(byteCount: FuzzImage.shared.memory.byteCount)
-        memory.willWrite(0, memory.byteCount)
-        memory.restore(from: FuzzImage.shared.memory)
+        let memory = ForgedImage.make()
         for block in FuzzImage.shared.structures[1] {
             for (chunk, descriptor) in forgery.descriptors {
                 memory.write(descriptor, at: block.offset + 64 + 8 * chunk, byteCount: 8)
             }
             FuzzRepair(image: FuzzImage.shared, memory: memory).repair(block)
         }
-        do throws(StoreError) {
-            _ = try FuzzStore(memory)
-            Issue.record("nobody has noticed")
-        } catch .corrupted(let corruption) {
-            #expect(corruption.structure == .chunkTable)
-            #expect(corruption.offset == UInt64(forgery.culprit) << Space.chunkShift, "\(corruption)")
-        } catch {
-            Issue.record("\(error)")
-        }
+        let corruption = try #require(try ForgedImage.corruption(memory), "nobody has noticed")
+        #expect(corruption.structure == .chunkTable)
+        #expect(corruption.offset == UInt64(forgery.culprit) << Space.chunkShift, "\(corruption)")
     }
 }

@@ -11,14 +11,18 @@ struct SpaceReuseTests {
         return statistics.fileBytes - statistics.freeBytes
     }
 
-    private func overwriteAll(_ store: Store, round: Int) throws {
-        for first in stride(from: 0, to: Self.keys, by: 100) {
+    private func put(_ count: Int, named name: String, round: Int, _ store: Store) throws {
+        for first in stride(from: 0, to: count, by: 100) {
             try store.write { tx in
-                for key in first..<(first + 100) {
-                    try tx.put([UInt8](pattern: round, count: 900), forKey: "key \(key)")
+                for number in first..<(first + 100) {
+                    try tx.put([UInt8](pattern: round, count: 900), forKey: "\(name) \(number)")
                 }
             }
         }
+    }
+
+    private func overwriteAll(_ store: Store, round: Int) throws {
+        try put(Self.keys, named: "key", round: round, store)
         try store.checkpoint()
     }
 
@@ -56,13 +60,7 @@ struct SpaceReuseTests {
         }
         // The first checkpoint sets free what only the second snapshot kept. What is added then needs every slot.
         for round in 2...4 { try overwriteAll(store, round: round) }
-        for first in stride(from: 0, to: 5 * Self.keys, by: 100) {
-            try store.write { tx in
-                for number in first..<(first + 100) {
-                    try tx.put([UInt8](pattern: 5, count: 900), forKey: "new \(number)")
-                }
-            }
-        }
+        try put(5 * Self.keys, named: "new", round: 5, store)
         #expect(versions(0, in: first) == Self.keys)
         try #expect(first.read { tx in try tx.count() } == Self.keys)
     }
