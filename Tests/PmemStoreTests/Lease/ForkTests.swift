@@ -131,6 +131,37 @@ struct ForkTests {
         }
     }
 
+    /// A lock that another thread held when the process was forked is never released in the child.
+    @Test("What a child closes waits for no thread of its parent", arguments: Place.allCases)
+    func closedBesideThreads(place: Place) async throws {
+        let scratch = ScratchDirectory(place)
+        await #expect(processExitsWith: .success) { [path = scratch.store as String] in
+            let store = try Self.open(path)
+            let region = try LeasedRegion.create(path + "-region", byteCount: 65536, options: Self.options)
+            let isAsking = Locked(true)
+            // They have the locks of the leases nearly all the time, and so at nearly every fork.
+            let questions: [@Sendable () -> Void] = [{ _ = store.lease }, { _ = region.lease }]
+            let threads = questions.map { ask in
+                WorkloadThread { while isAsking.withLock({ $0 }) { ask() } }
+            }
+            let closings: [@Sendable () -> Void] = [{ store.ground.close() }, { region.close() }]
+            var endings: [Int32?] = []
+            while endings.count < 40, endings.allSatisfy({ $0 == 0 }) {
+                let close = closings[endings.count % 2]
+                endings.append(
+                    Child.run {
+                        close()
+                        return 0
+                    })
+            }
+            #expect(endings.allSatisfy { $0 == 0 }, "\(endings)")
+            isAsking.withLock { $0 = false }
+            for thread in threads { thread.join() }
+            region.close()
+            try store.close()
+        }
+    }
+
     @Test("A child that lives on keeps neither lock nor lease", arguments: Place.allCases)
     func childLivesOn(place: Place) async throws {
         let scratch = ScratchDirectory(place)
