@@ -3,7 +3,9 @@
 #define CPM_BENCHMARK_H
 
 #include <malloc.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,6 +22,11 @@ static inline int cpm_pin_thread(int processor) {
 static inline void cpm_keep_freed_memory(void) {
     mallopt(M_TRIM_THRESHOLD, 1 << 30);
     mallopt(M_MMAP_MAX, 0);
+}
+
+// The kernel kills this process when the thread that started it ends.
+static inline void cpm_die_with_parent(void) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 }
 
 #endif

@@ -12,14 +12,14 @@ enum Fault: Sendable {
     case none, losesPuts, mixesValues, skipsInScans, skipsInSeeks, losesMoney, forgetsViews, missesInBatches
     case garblesValues, hidesUpdates, hidesTransfers, keepsSomeDeleted, endsScansEarly, losesWhenClosed,
         fencesAnyway
-    case copiesWhatComes, copiesTheOld, losesInCopies
+    case copiesWhatComes, copiesTheOld, losesInCopies, tearsValues
 }
 
 /// A small engine in memory that is wrong in one way: a benchmark must notice.
 final class FaultyEngine<Kind: EngineFault>: BenchmarkEngine {
     static var abilities: EngineAbilities { EngineAbilities() }
     static var version: String { "0" }
-    let durability = "nothing"
+    let durability = "nothing at all"
     let domain = "volatile"
     let lease = "none"
 
@@ -94,6 +94,7 @@ final class FaultyEngine<Kind: EngineFault>: BenchmarkEngine {
         let key = copy(key)
         var value = copy(value)
         if Kind.fault == .garblesValues, !value.isEmpty { value[0] ^= 1 }
+        if Kind.fault == .tearsValues, !value.isEmpty { value[value.count - 1] ^= 1 }
         state.withLock { [key, value] state in
             state.puts += 1
             if Kind.fault == .copiesTheOld, state.puts == RunParameters.small().keys + 50 {

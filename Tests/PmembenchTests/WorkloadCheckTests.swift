@@ -22,6 +22,51 @@ import Testing
         expect(failure(GarblesValues.self, workload), says: "right pairs after a fill")
     }
 
+    /// The number at a value's beginning is right; its last byte is not.
+    @Test(arguments: [Workload.fillrandom, .fillbatch, .overwrite, .ycsbA, .churn, .backup])
+    func tornValuesAreNoticed(workload: Workload) {
+        let failure = failure(TearsValues.self, workload)
+        let parts = ["right pairs after", "wrong values in a copy"]
+        #expect(parts.contains { failure?.contains($0) == true }, "\(failure ?? "nothing was noticed")")
+    }
+
+    /// Values as long as number and version have nothing behind them.
+    @Test func shortestValuesWithAVersionAreRight() throws {
+        let scratch = try ScratchDirectory()
+        let session = EngineSession<FaultyEngine<Right>>(
+            name: .pmemstore, parameters: .small(valueBytes: 16), directory: scratch.path + "/engine")
+        _ = try session.round(BenchmarkCase(workload: .overwrite), seed: 1)
+    }
+
+    /// Keys that a mix has inserted are gone when it has been checked: the next round needs no load.
+    @Test(arguments: [Workload.ycsbD, .ycsbE], [1, 3])
+    func storesAreFullAgainAfterAMix(workload: Workload, threads: Int) throws {
+        let scratch = try ScratchDirectory()
+        let session = EngineSession<FaultyEngine<Right>>(
+            name: .pmemstore, parameters: .small(threads: threads), directory: scratch.path + "/engine")
+        _ = try session.round(BenchmarkCase(workload: .readrandom), seed: 1)
+        let engine = try #require(session.engine)
+        for seed in UInt64(2)...3 {
+            _ = try session.round(BenchmarkCase(workload: workload), seed: seed)
+            #expect(session.engine === engine)
+            #expect(engine.count() == session.parameters.keys)
+        }
+    }
+
+    @Test func fencesThatAreLeftOutAreNotWaitedFor() throws {
+        let scratch = try ScratchDirectory()
+        let session = EngineSession<FaultyEngine<Right>>(
+            name: .pmemstore, parameters: .small(), directory: scratch.path + "/engine")
+        let results = try Workload.durabilitytax.cases(batchSizes: []).map { try session.round($0, seed: 1) }
+        #expect(results.map(\.durability) == ["nothing at all", "nothing: fences left out"])
+    }
+
+    /// Versions of later rounds come again some day; they must not run out.
+    @Test func roundsMayBeMany() {
+        let versions = [0, 1, 1 << 17, 1 << 40].map { WriteAudit(round: $0).firstVersion(ofThread: 1023) }
+        #expect(versions[0] == versions[2] && versions[0] != versions[1])
+    }
+
     /// Values of before are right, too: only their versions tell.
     @Test(
         arguments: [
@@ -170,4 +215,5 @@ private enum LosesWhenClosed: EngineFault { static var fault: Fault { .losesWhen
 private enum FencesAnyway: EngineFault { static var fault: Fault { .fencesAnyway } }
 private enum CopiesWhatComes: EngineFault { static var fault: Fault { .copiesWhatComes } }
 private enum CopiesTheOld: EngineFault { static var fault: Fault { .copiesTheOld } }
+private enum TearsValues: EngineFault { static var fault: Fault { .tearsValues } }
 private enum LosesInCopies: EngineFault { static var fault: Fault { .losesInCopies } }

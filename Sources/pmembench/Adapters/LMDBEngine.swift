@@ -56,8 +56,10 @@
         }
 
         /// The map has a fixed size and costs address space only: far more than churn beside a reader needs.
+        /// Beside a reader that stays, every write leaves a path of pages that nobody may use again.
         private static func mapBytes(_ options: EngineOptions) -> Int {
-            (1 << 30) + 16 * options.expectedPairs * (options.expectedPairBytes + 128)
+            let pair = max(16 * (options.expectedPairBytes + 128), EngineName.lmdb.bytesPerWriteBesideView)
+            return (1 << 30) + options.expectedPairs * pair
         }
 
         func close() {

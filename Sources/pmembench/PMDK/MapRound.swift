@@ -69,6 +69,13 @@ private struct MapVisitor: EngineVisitor {
         let different = Set(keys).count
         try round.expect(
             engine.count() == different, "the map does not hold the \(different) keys that were put")
+        var readers = shares(keys).map { GetStep(engine: engine, numbers: $0, shape: shape) }
+        for reader in readers.indices {
+            for _ in 0..<arguments.operationsPerThread { try readers[reader].perform() }
+        }
+        let right = readers.reduce(0) { $0 + $1.right }
+        try round.expect(
+            right == arguments.operations, "\(right) of \(arguments.operations) puts are read back right")
         result.bytesPerPair = Double(try engine.usedBytes()) / Double(different)
         return result
     }

@@ -12,7 +12,8 @@ extension EngineSession {
             throw BenchmarkFailure(
                 .usage, "backup needs --value-size 16 or more, for the number of the write")
         }
-        let engine = try fullStore(threads: 2, seed: seed)
+        // The copy takes as much as the store.
+        let engine = try fullStore(threads: 2, seed: seed, writes: parameters.keys)
         let history = try WriteHistory(of: engine, parameters, seed: seed, audit: beginAudit())
         let writer = BackgroundWriter(history.step(engine, shape: parameters.shape))
         let copy = directory + ".copy"
@@ -50,7 +51,7 @@ extension EngineSession {
         let pairs = Result { try copy.scan(reverse: false, &versions) }
         try copy.close()
         try expect(pairs.get(), parameters.keys, "pairs in a copy")
-        try expect(versions.check.wrong, 0, "wrong values in a copy")
+        try expect(versions.wrong, 0, "wrong values in a copy")
         let commit = history.newestWrite(in: versions)
         try expect(
             history.differences(from: versions, after: commit), 0,

@@ -11,6 +11,7 @@ extension EngineSession {
             numbers: SequentialNumbers(from: 0), shape: shape,
             constantVersion: UInt64(Transfer.openingBalance))
         try Self.put(parameters.keys, from: &accounts, into: engine)
+        bringMemory(pairs: min(2 * parameters.roundOperations, parameters.keys), caches: false)
         let plans = (0..<parameters.threads).map {
             TransferPlan(accounts: UInt64(parameters.keys), seed: self.seed(seed, ofThread: $0))
         }

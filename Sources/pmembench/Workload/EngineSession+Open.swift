@@ -4,6 +4,9 @@ import Foundation
 extension EngineSession {
     private static var cleanOpens: Int { 5 }
 
+    /// Kills of one round: enough for a last percentile, fewer where each takes long.
+    private var kills: Int { parameters.keys > 1_000_000 ? 10 : 20 }
+
     /// Opens a closed store a few times; the measured time ends with the first pair read.
     func openClean(seed: UInt64) throws -> RoundResult {
         _ = try fullStore(threads: 1, seed: seed)
@@ -20,18 +23,30 @@ extension EngineSession {
             latencySampling: 1)
     }
 
-    /// Opens what a killed process left.
+    /// Opens what a killed process left, again and again: it is loaded once, then a process overwrites until the log is
+    /// full and is killed, and the next one goes on from what was opened. At the end every write that the last one was
+    /// told of must be there.
     func openKilled(seed: UInt64) throws -> RoundResult {
         try discard()
+        bringMemory(pairs: parameters.keys, caches: true)
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        try KilledLoader.run(engine: name, directory: directory, parameters: parameters, seed: seed)
         var timing = Timing(nanoseconds: 0)
-        let counters = try timedOpen(&timing)
-        try checkSample(seed: seed)
-        try expect(engine?.count() ?? 0, parameters.keys, "pairs after a kill")
+        var counters: MediumCounters?
+        for kill in 0..<kills {
+            try close()
+            let victim = KilledWriter(
+                engine: name, directory: directory, parameters: parameters, seed: mixed(seed &+ UInt64(kill)),
+                round: nextAudit(), loads: kill == 0)
+            let writes = try leaveKilled(victim)
+            counters = try timedOpen(&timing)
+            try checkSample(seed: seed)
+            if kill == kills - 1, let engine {
+                try expectWrites(engine, victim.audit, [victim.numbers.writes], counts: [writes])
+            }
+        }
         contents = .full
         return RoundResult(
-            operations: 1, transactions: 1, timing: timing, counters: counters, latencySampling: 1)
+            operations: kills, transactions: 1, timing: timing, counters: counters, latencySampling: 1)
     }
 
     private func timedOpen(_ timing: inout Timing) throws -> MediumCounters? {

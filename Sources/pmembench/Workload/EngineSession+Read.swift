@@ -102,7 +102,8 @@ extension EngineSession {
 
     /// The figures are the readers'; the writer runs until they have finished.
     func readWhileWriting(seed: UInt64) throws -> RoundResult {
-        let engine = try fullStore(threads: parameters.threads + 1, seed: seed)
+        let engine = try fullStore(
+            threads: parameters.threads + 1, seed: seed, writes: parameters.roundOperations)
         var steps = (0..<parameters.threads).map {
             GetStep(engine: engine, numbers: uniform(seed, $0), shape: parameters.shape)
         }
@@ -112,7 +113,8 @@ extension EngineSession {
     }
 
     func seekWhileWriting(seed: UInt64) throws -> RoundResult {
-        let engine = try fullStore(threads: parameters.threads + 1, seed: seed)
+        let engine = try fullStore(
+            threads: parameters.threads + 1, seed: seed, writes: parameters.roundOperations)
         var steps = (0..<parameters.threads).map {
             SeekStep(
                 engine: engine, numbers: uniform(seed, $0), shape: parameters.shape, pairsPerCall: 1,
@@ -137,12 +139,14 @@ extension EngineSession {
         writer.waitForCalls(Self.firstWrites)
         let before = writer.finishedCalls
         let measured = Result { try measure(engine, &steps, calls: shares(of: parameters.roundOperations)) }
+        let after = writer.finishedCalls
         let writes = try writer.stop()
         var result = try measured.get()
         try expectWrites(engine, audit, [numbers.writes], counts: [writes])
         result.counters = nil
         result.checkpointCounters = nil
-        result.backgroundWritesPerSecond = Double(writes - before) * 1e9 / Double(result.timing.nanoseconds)
+        result.backgroundWritesPerSecond =
+            Double(after - before) * 1e9 / Double(max(result.timing.nanoseconds, 1))
         return result
     }
 

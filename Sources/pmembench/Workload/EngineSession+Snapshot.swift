@@ -1,8 +1,8 @@
 extension EngineSession {
-    /// One writer overwrites every key while a view from before is held: the writer's rate, and the space that the view
-    /// costs. The view must be the same at the end, pair by pair, and the store must not.
+    /// Keys are overwritten, each at most once, while a view from before is held: the writer's rate, and the space that
+    /// the view costs. The view must be the same at the end, pair by pair, and the store must not.
     func longReader(seed: UInt64) throws -> RoundResult {
-        let engine = try fullStore(threads: parameters.threads, seed: seed)
+        let engine = try fullStore(threads: parameters.threads, seed: seed, writes: parameters.viewedWrites)
         let view = try engine.snapshot()
         let before = try digest(of: view)
         let sources = ShuffledNumbers.shares(of: parameters.keys, parts: parameters.threads, seed: ~seed)
@@ -12,7 +12,7 @@ extension EngineSession {
                 engine: engine, numbers: source, shape: parameters.shape, kind: .update,
                 firstVersion: audit.firstVersion(ofThread: thread))
         }
-        let counts = shares(of: parameters.keys)
+        let counts = shares(of: parameters.viewedWrites)
         var result = try measure(engine, &steps, calls: counts)
         try expect(digest(of: view) == before ? 1 : 0, 1, "views that stayed as they were")
         try view.release()

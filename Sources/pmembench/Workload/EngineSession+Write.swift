@@ -60,7 +60,7 @@ extension EngineSession {
 
     /// Every key is overwritten ten times, in random order; what counts is the space at the end.
     func churn(seed: UInt64) throws -> RoundResult {
-        let engine = try fullStore(threads: parameters.threads, seed: seed)
+        let engine = try fullStore(threads: parameters.threads, seed: seed, writes: parameters.keys)
         let shares = shares(of: Workload.churnsPerKey * parameters.keys)
         let batchSize = Workload.pairsPerGrowth
         let sources = uniformSources(seed: seed)
@@ -74,7 +74,7 @@ extension EngineSession {
         var result = try measure(engine, &steps, calls: calls, samplesAll: true)
         result.operations = shares.reduce(0, +)
         try expectWrites(engine, audit, sources.map(\.writes), counts: shares)
-        return try finishFill(result, engine)
+        return try withSpace(result, engine)
     }
 
     /// A source of random keys for each thread.
@@ -86,17 +86,21 @@ extension EngineSession {
 
     /// The store is full now: every pair is read once.
     private func finishFill(_ result: RoundResult, _ engine: Engine) throws -> RoundResult {
-        var check = ScanCheck(shape: parameters.shape)
-        try expect(readAll(engine, keys: parameters.keys, &check), parameters.keys, "pairs after a fill")
-        try expect(check.right, parameters.keys, "right pairs after a fill")
+        _ = try expectPairs(engine, keys: parameters.keys, after: "a fill")
         contents = .full
+        return try withSpace(result, engine)
+    }
+
+    /// The result of a round whose writes were checked, with the space that the store takes.
+    private func withSpace(_ result: RoundResult, _ engine: Engine) throws -> RoundResult {
         var result = result
         result.bytesPerPair = Double(try engine.usedBytes()) / Double(parameters.keys)
         return result
     }
 
     func overwrite(seed: UInt64) throws -> RoundResult {
-        let engine = try fullStore(threads: parameters.threads, seed: seed)
+        let engine = try fullStore(
+            threads: parameters.threads, seed: seed, writes: parameters.roundOperations)
         let sources = uniformSources(seed: seed)
         let audit = beginAudit()
         var steps = sources.enumerated().map { thread, source in
@@ -107,7 +111,7 @@ extension EngineSession {
         let counts = shares(of: parameters.roundOperations)
         let result = try measure(engine, &steps, calls: counts)
         try expectWrites(engine, audit, sources.map(\.writes), counts: counts)
-        return try finishFill(result, engine)
+        return try withSpace(result, engine)
     }
 
     func deleteRandomly(seed: UInt64) throws -> RoundResult {
@@ -123,7 +127,7 @@ extension EngineSession {
 
     /// Deletes every key; each source has the share of one thread.
     private func delete<Numbers: NumberSource>(_ sources: [Numbers], seed: UInt64) throws -> RoundResult {
-        let engine = try fullStore(threads: parameters.threads, seed: seed)
+        let engine = try fullStore(threads: parameters.threads, seed: seed, writes: parameters.keys)
         var steps = sources.map { DeleteStep(engine: engine, numbers: $0, shape: parameters.shape) }
         contents = .other
         let result = try measure(engine, &steps, calls: shares(of: parameters.keys))

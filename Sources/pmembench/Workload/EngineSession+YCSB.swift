@@ -2,7 +2,9 @@ extension EngineSession {
     /// As many operations as keys; a tenth of that where most operations are scans.
     func runMix(_ mix: YCSBMix, seed: UInt64) throws -> RoundResult {
         let threads = parameters.threads
-        let engine = try fullStore(threads: threads, seed: seed)
+        let operations =
+            mix.scan > 0 ? max(parameters.roundOperations / 10, threads) : parameters.roundOperations
+        let engine = try fullStore(threads: threads, seed: seed, writes: mix.writes ? operations : 0)
         let ranks = zipfianRanks()
         let newest = NewestKey(count: parameters.keys)
         let audit = beginAudit()
@@ -17,8 +19,6 @@ extension EngineSession {
                 firstVersion: audit.firstVersion(ofThread: thread), shape: parameters.shape)
         }
         if mix.insert > 0 { contents = .other }
-        let operations =
-            mix.scan > 0 ? max(parameters.roundOperations / 10, threads) : parameters.roundOperations
         let result = try measure(engine, &steps, calls: shares(of: operations))
         try expect(steps.reduce(0) { $0 + $1.wrong }, 0, "wrong values in a mix")
         try expect(steps.reduce(0) { $0 + $1.shortScans }, 0, "scans that ended too early")
@@ -33,6 +33,17 @@ extension EngineSession {
                 engine, audit, plans.map(MixWrites.init), counts: steps.map(\.writes),
                 keys: Int(newest.keyCount))
         }
+        if mix.insert > 0 { try removeInserted(engine, upTo: newest.keyCount) }
         return result
+    }
+
+    /// The store of before is soon there again, and need not be loaded anew.
+    private func removeInserted(_ engine: Engine, upTo keyCount: UInt64) throws {
+        var buffer = PairBuffer(shape: parameters.shape)
+        for number in UInt64(parameters.keys)..<keyCount {
+            buffer.setKey(number)
+            try expect(engine.delete(buffer.key) == false ? 1 : 0, 0, "inserted keys that were missing")
+        }
+        contents = .full
     }
 }

@@ -18,6 +18,10 @@ final class EngineSession<Engine: BenchmarkEngine> {
     var ranks: ZipfianRanks?
     /// Rounds whose writes have versions of their own.
     var audits = 0
+    /// Makes so many bytes of memory present.
+    var fetchMemory: (Int) -> Void = MemoryAtHand.fetch
+    /// Leaves a store that was not closed; returns how many overwrites are done.
+    var leaveKilled: (KilledWriter) throws -> Int = { try $0.run() }
     private var threads = 1
 
     init(name: EngineName, parameters: RunParameters, directory: String) {
@@ -27,14 +31,11 @@ final class EngineSession<Engine: BenchmarkEngine> {
     }
 
     func round(_ benchmark: BenchmarkCase, seed: UInt64) throws -> RoundResult {
-        if parameters.isVolatileMedium {
-            MemoryAtHand.fetch(Int(name.storedBytes(parameters) + name.residentBytes(parameters)))
-        }
         var result = try run(benchmark, seed: seed)
         if let engine {
             result.domain = engine.domain
             result.lease = engine.lease
-            result.durability = engine.durability
+            result.durability = benchmark.elidesFences ? "nothing: fences left out" : engine.durability
         }
         return result
     }
@@ -83,6 +84,7 @@ final class EngineSession<Engine: BenchmarkEngine> {
     /// An empty store in place of whatever was there.
     func emptyStore(threads: Int, elidesFences: Bool = false) throws -> Engine {
         try discard()
+        bringMemory(pairs: parameters.keys, caches: true)
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         let options = parameters.engineOptions(name, threads: threads, elidesFences: elidesFences)
         let engine = try Engine.create(in: directory, options: options)
@@ -92,17 +94,33 @@ final class EngineSession<Engine: BenchmarkEngine> {
         return engine
     }
 
-    /// A store with exactly the run's keys, loaded if need be.
-    func fullStore(threads: Int, seed: UInt64) throws -> Engine {
+    /// A store with exactly the run's keys, loaded if need be, and memory for so many writes to come.
+    func fullStore(threads: Int, seed: UInt64, writes: Int = 0) throws -> Engine {
+        let engine = try loadedStore(threads: threads, seed: seed)
+        if writes > 0 { bringMemory(pairs: min(writes, parameters.keys), caches: false) }
+        return engine
+    }
+
+    private func loadedStore(threads: Int, seed: UInt64) throws -> Engine {
         if contents == .full {
             if let engine, self.threads == threads { return engine }
             try close()
+            bringMemory(pairs: 0, caches: true)
             return try reopen(threads: threads)
         }
         let engine = try emptyStore(threads: threads)
         try Self.load(engine, parameters, seed: seed)
         contents = .full
         return engine
+    }
+
+    /// Memory for so many pairs of a store on a file system that is memory, and for the caches of an engine that has
+    /// yet to fill them. A round that only reads what is there needs none.
+    func bringMemory(pairs: Int, caches: Bool) {
+        guard parameters.isVolatileMedium else { return }
+        let cached = caches ? name.residentBytes(parameters) : 0
+        let stored = pairs > 0 ? name.storedBytes(parameters, pairs: pairs) : 0
+        if stored + cached > 0 { fetchMemory(Int(stored + cached)) }
     }
 
     @discardableResult

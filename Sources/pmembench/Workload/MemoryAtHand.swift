@@ -1,12 +1,13 @@
 import CPmem
 import Foundation
 
-/// Free memory of the system, made present before a round on a file system that is memory.
+/// Free memory of the system, made present before a store is loaded or written on a file system that is memory.
 ///
 /// A virtual machine whose balloon reports free pages gives them back to its host after some seconds, and gets them
 /// again at the first touch, ten to twenty times as slowly as memory that it has (8 MiB: 18 ms against 0.7 ms). Whoever
-/// comes first after a pause would pay for that, and no engine can help it. So each round begins with memory for its
-/// store that the system has at hand, whichever engine it is.
+/// comes first after a pause would pay for that, and no engine can help it. So whatever takes memory begins with as
+/// much at hand as it can take, whichever engine it is: a load and a fill with memory for the whole store, a round of
+/// writes for what it writes. A round that reads takes none, and does not wait for any.
 enum MemoryAtHand {
     private static let pageBytes = 4096
     private static let mostPasses = 6

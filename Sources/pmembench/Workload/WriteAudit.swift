@@ -36,13 +36,15 @@ struct MixWrites: WriteSequence {
 struct WriteAudit {
     /// More writes than a thread does in a round.
     static let span: UInt64 = 1 << 36
+    /// So many rounds later versions come again.
+    static let mostRounds = 1 << 17
     private static let mostThreads: UInt64 = 1024
 
     private let base: UInt64
 
     /// `round` counts the rounds of a session that write. The versions of a load are far below all of theirs.
     init(round: Int) {
-        base = 1 << 63 + UInt64(round) * Self.mostThreads * Self.span
+        base = 1 << 63 + UInt64(round % Self.mostRounds) * Self.mostThreads * Self.span
     }
 
     func firstVersion(ofThread thread: Int) -> UInt64 { base + UInt64(thread) * Self.span }
@@ -73,9 +75,19 @@ struct WriteAudit {
 }
 
 extension EngineSession {
-    func beginAudit() -> WriteAudit {
+    func beginAudit() -> WriteAudit { WriteAudit(round: nextAudit()) }
+
+    func nextAudit() -> Int {
         audits += 1
-        return WriteAudit(round: audits)
+        return audits
+    }
+
+    /// Reads every pair once and returns the versions. Fails the round when pairs are missing or a byte is wrong.
+    func expectPairs(_ engine: Engine, keys: Int, after work: String) throws -> VersionCollector {
+        var collector = VersionCollector(keys: keys, shape: parameters.shape)
+        try expect(readAll(engine, keys: keys, &collector), keys, "pairs after \(work)")
+        try expect(collector.right, keys, "right pairs after \(work)")
+        return collector
     }
 
     /// Fails the round when a key does not hold the last write to it. Values without room for a version are only
@@ -83,10 +95,7 @@ extension EngineSession {
     func expectWrites<Writes: WriteSequence>(
         _ engine: Engine, _ audit: WriteAudit, _ sequences: [Writes], counts: [Int], keys: Int? = nil
     ) throws {
-        let keys = keys ?? parameters.keys
-        var collector = VersionCollector(keys: keys, shape: parameters.shape)
-        try expect(readAll(engine, keys: keys, &collector), keys, "pairs after writing")
-        try expect(collector.check.wrong, 0, "wrong values after writing")
+        let collector = try expectPairs(engine, keys: keys ?? parameters.keys, after: "writing")
         guard parameters.shape.valueBytes >= 16 else { return }
         try expect(
             audit.lostWrites(sequences, counts: counts, in: collector), 0, "keys whose last write was lost")
@@ -96,12 +105,14 @@ extension EngineSession {
     func readAll<Visitor: PairVisitor>(_ engine: Engine, keys: Int, _ visitor: inout Visitor) throws -> Int {
         if Engine.abilities.isOrdered { return try engine.scan(reverse: false, &visitor) }
         var buffer = PairBuffer(shape: parameters.shape)
+        // One sight for all: what a visitor has collected is not copied for every key.
+        var sight = KeyedVisitor(visitor: visitor, key: buffer)
         for number in 0..<UInt64(keys) {
             buffer.setKey(number)
-            var sight = KeyedVisitor(visitor: visitor, key: buffer)
+            sight.key.setKey(number)
             _ = try engine.get(buffer.key, &sight)
-            visitor = sight.visitor
         }
+        visitor = sight.visitor
         return try engine.count()
     }
 }
@@ -109,10 +120,12 @@ extension EngineSession {
 /// Turns a visitor of pairs into one of values.
 private struct KeyedVisitor<Visitor: PairVisitor>: ValueVisitor {
     var visitor: Visitor
-    let key: PairBuffer
+    var key: PairBuffer
 
-    mutating func visit(_ value: RawSpan) {
-        let key = key
+    mutating func visit(_ value: RawSpan) { Self.show(key, value, &visitor) }
+
+    /// Apart from the visitor: the key is lent while what sees it changes.
+    private static func show(_ key: PairBuffer, _ value: RawSpan, _ visitor: inout Visitor) {
         visitor.visit(key.key, value)
     }
 }

@@ -1,3 +1,5 @@
+import Foundation
+
 /// What a writer of numbered versions does to a store whose versions are known: what the store held after each of its
 /// writes can be told again.
 struct WriteHistory {
@@ -44,22 +46,41 @@ struct WriteHistory {
     }
 }
 
-/// Checks pairs and notes the version of each.
+/// Checks pairs to the last byte and notes the version of each.
 struct VersionCollector: PairVisitor {
     private(set) var versions: [UInt64]
     private(set) var check: ScanCheck
+    /// Values that are right at their beginning and damaged behind it.
+    private var damaged = 0
     private let shape: PairShape
+    /// A value: all are alike behind number and version.
+    private let pattern: PairBuffer
 
     init(keys: Int, shape: PairShape) {
         self.shape = shape
         versions = [UInt64](repeating: 0, count: keys)
         check = ScanCheck(shape: shape)
+        pattern = PairBuffer(shape: shape)
     }
+
+    var right: Int { check.right - damaged }
+    var wrong: Int { check.wrong + damaged }
 
     mutating func visit(_ key: RawSpan, _ value: RawSpan) {
         check.visit(key, value)
         let number = shape.number(ofKey: key)
         guard number < UInt64(versions.count), value.byteCount >= 16 else { return }
+        if value.byteCount == shape.valueBytes, value.byteCount > 16, !hasPattern(value) { damaged += 1 }
         versions[Int(number)] = unsafe value.unsafeLoadUnaligned(fromByteOffset: 8, as: UInt64.self)
+    }
+    private func hasPattern(_ value: RawSpan) -> Bool {
+        let tail = value.extracting(16..<value.byteCount)
+        let expected = pattern.value.extracting(16..<value.byteCount)
+        return unsafe tail.withUnsafeBytes { found in
+            unsafe expected.withUnsafeBytes { right in
+                guard let found = found.baseAddress, let right = right.baseAddress else { return true }
+                return unsafe memcmp(found, right, tail.byteCount) == 0
+            }
+        }
     }
 }
