@@ -17,9 +17,11 @@ BENCH_PATH ?= /dev/shm
 BENCH_KEYS ?= 200000
 BENCH_ENGINES ?= pmemstore,libpmemobj,libpmemobj-hash,lmdb,lmdb-writemap,rocksdb,sqlite,leveldb
 LOAD_ENGINE ?= $(firstword $(subst $(comma), ,$(BENCH_ENGINES)))
-# Of `make figures`, which rewrites the tables of README and docs. A fraction of 0.01 tries it out in a minute.
+# Of `make figures`, which rewrites the tables of README and docs. A fraction of 0.01 tries it out in a minute; parts are
+# sections of the plan, separated by commas, all of them unless told otherwise.
 FIGURE_PLAN ?= Benchmarks/figures.cfg
 FIGURE_FRACTION ?= 1
+FIGURE_PARTS ?=
 FIGURE_FILES := README.md docs/benchmark.md
 BENCH_OUT := bench-out
 comma := ,
@@ -59,14 +61,15 @@ bench:
 	swift build -c release --product pmembench $(ENGINE_TRAITS)
 	@scripts/bench $(PMEMBENCH) $(BENCH_PATH) $(BENCH_KEYS) $(BENCH_ENGINES) $(LOAD_ENGINE) $(BENCH_OUT)
 
-# Compares at full size, draws the plots and rewrites the tables: half an hour on two cores, 20 GB in BENCH_PATH.
+# Compares at full size, draws the plots and rewrites the tables: half an hour on two cores, 20 GB in BENCH_PATH. What
+# was interrupted goes on where it was, as long as commit and machine are the same.
 figures:
 	@scripts/ensure-packages $(BENCH_PACKAGES)
 	@scripts/check-swift
 	swift build -c release --product pmembench $(ENGINE_TRAITS)
 	@mkdir -p $(BENCH_OUT)
 	$(PMEMBENCH) compare --plan $(FIGURE_PLAN) --fraction $(FIGURE_FRACTION) --path $(BENCH_PATH) \
-		--output $(BENCH_OUT)/figures.json
+		$(addprefix --parts ,$(FIGURE_PARTS)) --resume --output $(BENCH_OUT)/figures.json
 	$(PMEMBENCH) report $(BENCH_OUT)/figures.json --directory $(BENCH_OUT)/figures \
 		$(addprefix --markdown ,$(FIGURE_FILES))
 

@@ -66,7 +66,7 @@ import Testing
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().path
         let parts = try RunPlan(
-            path: root + "/Benchmarks/figures.cfg", fraction: 1, isVolatileMedium: true
+            path: root + "/Benchmarks/figures.cfg", chosen: nil, fraction: 1, isVolatileMedium: true
         ).parts
         let configurations = parts.flatMap(\.configurations)
         #expect(Set(configurations.map(\.keys)).isSuperset(of: [1000, 1_000_000, 10_000_000]))
@@ -107,14 +107,24 @@ import Testing
         #expect(rows.filter { $0.obstacle == nil }.allSatisfy { $0.rounds.count == 2 })
         #expect(rows.first { $0.benchmark == "readrandom" }?.samples.first?.operations == 300)
         let report = BenchmarkReport(
-            environment: BenchmarkEnvironment(path: scratch.path, engines: [.pmemstore]), rows: rows,
-            isComplete: true)
+            environment: BenchmarkEnvironment(path: scratch.path, engines: [.pmemstore]), rows: rows)
         for format in ReportFormat.allCases { #expect(try !report.text(format).isEmpty) }
         #expect(TableReport.text(report).contains("not run: keys have no order"))
         #expect(CSVReport.text(report).contains("keys have no order"))
         let saved = try JSONDecoder().decode(SavedReport.self, from: Data(try report.text(.json).utf8))
         #expect(saved.rows.count == 9 && saved.omissions.count == 1)
         #expect(Charts(saved).all.map(\.name).contains("values-readrandom"))
+    }
+
+    /// Beside a view LMDB uses no page again.
+    @Test func viewsNeedRoomForEveryWrite() throws {
+        func needs(_ workload: String) throws -> Double {
+            RunNeeds(try parts("[a]\nengine = pmemstore,lmdb\nkeys = 1000000\nworkloads = \(workload)"))
+                .stored
+        }
+        #expect(try needs("longreader") > needs("overwrite") + 2e10)
+        let few = try parts("[a]\nengine = pmemstore,lmdb\noperations = 1000\nworkloads = longreader")
+        #expect(RunNeeds(few).stored < 2e9)
     }
 
     @Test func runsThatCannotFitAreRefused() throws {

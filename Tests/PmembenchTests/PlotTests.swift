@@ -89,6 +89,89 @@ import Testing
         #expect(try String(contentsOfFile: path, encoding: .utf8) == new)
     }
 
+    /// Engines that ran a benchmark only on other keys have no bar beside those of these.
+    @Test func barsAreOfTheSameKeys() throws {
+        let rows = [
+            Self.row("readrandom", .pmemstore, keys: 1000, rate: 100),
+            Self.row("readrandom", .lmdb, keys: 1000, rate: 90),
+            Self.row("readrandom", .rocksdb, keys: 10, rate: 900),
+        ]
+        let chart = try #require(Charts(try Self.saved(rows)).all.first { $0.name == "throughput" })
+        #expect(chart.title.contains("1000 keys"))
+        #expect(chart.series.first { $0.name == "rocksdb" }?.points.isEmpty == true)
+        #expect(chart.series.first { $0.name == "lmdb" }?.points.count == 1)
+    }
+
+    @Test func tablesShowSpaceLastPercentilesAndOpenings() throws {
+        var rows = [
+            Self.row("overwrite", .pmemstore, keys: 10, rate: 200),
+            Self.row("overwrite", .lmdb, keys: 10, rate: 100),
+            Self.row("open_killed", .pmemstore, keys: 10, rate: 20),
+        ]
+        for index in 0..<2 {
+            rows[index].bytesPerPair = [150, 300][index]
+            rows[index].samples = rows[index].samples.map { sample in
+                var sample = sample
+                sample.bytesPerPair = rows[index].bytesPerPair
+                return sample
+            }
+        }
+        let text = MarkdownTable(report: try Self.saved(rows)).text
+        #expect(text.contains("| overwrite | 10 | 100 | bytes per pair | 150.0 | lmdb | 300.0 | 0.50 |"))
+        #expect(text.contains("| overwrite | 10 | 100 | p99.9 of a transaction | "))
+        #expect(text.contains("| open_killed | 10 | 100 | pmemstore | 901 | 550 ns | "))
+        // A rate of openings says nothing.
+        #expect(!text.contains("| open_killed | 10 | 100 | 1 |"))
+    }
+
+    // MARK: Several reports
+
+    private static func report(
+        _ rows: [BenchmarkRow], missing: [String], interruption: String? = nil, commit: String? = nil
+    ) throws -> SavedReport {
+        let report = BenchmarkReport(
+            environment: BenchmarkEnvironment(path: "/dev/shm", engines: [.pmemstore]), rows: rows,
+            interruption: interruption, missingParts: missing)
+        var text = try report.text(.json)
+        if let commit {
+            text = text.replacingOccurrences(
+                of: "\"commit\" : \"\(report.environment.commit)\"", with: "\"commit\" : \"\(commit)\"")
+        }
+        return try SavedReport(data: Data(text.utf8), path: "x")
+    }
+
+    private static func rows(_ part: String, rate: Double, rounds: Int) -> [BenchmarkRow] {
+        [EngineName.pmemstore, .lmdb].map { engine in
+            var row = row("readrandom", engine, keys: part == "one" ? 10 : 20, rate: rate)
+            row.part = part
+            row.rounds = [Double](repeating: rate, count: rounds)
+            return row
+        }
+    }
+
+    @Test func piecesBecomeOneReport() throws {
+        let first = try Self.report(
+            Self.rows("one", rate: 100, rounds: 3) + Self.rows("two", rate: 7, rounds: 1), missing: ["two"],
+            interruption: "two, readrandom")
+        let second = try Self.report(Self.rows("two", rate: 50, rounds: 3), missing: ["one"])
+        #expect(first.incompleteness?.contains("two, readrandom") == true)
+        let joined = try SavedReport(joining: [first, second])
+        #expect(joined.incompleteness == nil)
+        #expect(joined.rows.map(\.operationsPerSecond) == [100, 100, 50, 50])
+        let ratios = joined.comparisons.filter { $0.metric == "operationsPerSecond" }
+        #expect(ratios.map { $0.part } == ["one", "two"])
+        // Without the second one the gap is told.
+        let alone = try SavedReport(joining: [first])
+        #expect(MarkdownTable(report: alone).text.contains("two, readrandom"))
+    }
+
+    @Test func reportsOfOtherCommitsAreNotJoined() throws {
+        let first = try Self.report(Self.rows("one", rate: 1, rounds: 1), missing: [], commit: "aaaaaaa")
+        let second = try Self.report(Self.rows("two", rate: 1, rounds: 1), missing: [], commit: "bbbbbbb")
+        let failure = #expect(throws: BenchmarkFailure.self) { try SavedReport(joining: [first, second]) }
+        #expect(failure?.description.contains("aaaaaaa") == true)
+    }
+
     @Test func filesWithoutMarksAreRefused() throws {
         let scratch = try ScratchDirectory()
         let path = scratch.path + "/README.md"
@@ -105,16 +188,18 @@ import Testing
     }
 
     private static func saved() throws -> SavedReport {
-        let rows = [
+        try saved([
             row("readrandom", .pmemstore, keys: 10, rate: 200), row("readrandom", .lmdb, keys: 10, rate: 100),
             row("readrandom", .pmemstore, keys: 1000, rate: 100),
             row("readrandom", .lmdb, keys: 1000, rate: 90),
             row("open_killed", .pmemstore, keys: 1000, rate: 20),
             row("open_killed", .lmdb, keys: 1000, rate: 10),
-        ]
+        ])
+    }
+
+    private static func saved(_ rows: [BenchmarkRow]) throws -> SavedReport {
         let report = BenchmarkReport(
-            environment: BenchmarkEnvironment(path: "/dev/shm", engines: [.pmemstore]), rows: rows,
-            isComplete: true)
+            environment: BenchmarkEnvironment(path: "/dev/shm", engines: [.pmemstore]), rows: rows)
         return try JSONDecoder().decode(SavedReport.self, from: Data(try report.text(.json).utf8))
     }
 

@@ -42,7 +42,7 @@ import Testing
         let lines = CSVReport.text(Self.report).split(separator: "\n", omittingEmptySubsequences: false)
         #expect(lines.count == 4)
         #expect(lines[1].contains("\"commas, \"\"quotes\"\"\""))
-        #expect(lines[0].split(separator: ",").count == 34)
+        #expect(lines[0].split(separator: ",").count == 36)
     }
 
     @Test func ycsbHasItsLines() {
@@ -54,10 +54,93 @@ import Testing
 
     @Test func tableNamesTheMediumAndTheInterruption() {
         let text = TableReport.text(Self.report)
-        #expect(text.contains("INTERRUPTED"))
+        #expect(text.contains("INCOMPLETE. The run was interrupted: readrandom, lmdb, round 2."))
         #expect(text.contains("the medium forgets"))
         #expect(text.contains("lmdb *"))
         #expect(!text.lowercased().contains("durable"))
+    }
+
+    /// Where a round has no figure, the others keep their partners.
+    @Test func roundsKeepTheirPlaces() throws {
+        var rows = Self.rows
+        let times: [[UInt64?]] = [[nil, 200, 400], [7, 100, 200]]
+        for (index, times) in times.enumerated() {
+            for (round, time) in times.enumerated() { rows[index].samples[round].p50Nanoseconds = time }
+        }
+        let ratio = try #require(
+            Comparison.all(rows).first { $0.metric == .p50Nanoseconds && $0.opponent == .lmdb }?.ratio)
+        #expect(abs(ratio.ratio - 2) < 1e-9 && ratio.rounds == 2)
+    }
+
+    /// Keys of 8 bytes are another benchmark than keys of 16.
+    @Test func sizesOfKeysAreNotMixed() {
+        let short = Self.rows.map { row in
+            var row = row
+            row.keyBytes = 8
+            row.samples = row.samples.map { sample in
+                var sample = sample
+                sample.operationsPerSecond *= row.engine == .rocksdb ? 1000 : 1
+                return sample
+            }
+            return row
+        }
+        let best = Comparison.best(Comparison.all(Self.rows + short)).filter {
+            $0.metric == .operationsPerSecond
+        }
+        #expect(best.map(\.keyBytes) == [16, 8])
+        #expect(best.map(\.opponent) == [.lmdb, .rocksdb])
+    }
+
+    /// The longest time is not cut off where percentiles are.
+    @Test func longTimesAreToldAsLongAsTheyWere() throws {
+        var histogram = LatencyHistogram()
+        for time in [1_000_000_000, 120_000_000_000, 8_000_000_000_000] as [UInt64] { histogram.record(time) }
+        var all = LatencyHistogram()
+        all.add(histogram)
+        let summary = try #require(all.summary)
+        #expect(summary.max == 8_000_000_000_000)
+        #expect(abs(Double(summary.p50) / 120e9 - 1) < 0.01)
+    }
+
+    /// 0.0123 is not 0.01.
+    @Test(arguments: [
+        (0.0123, "0.0123"), (0.000456, "0.000456"), (0.5, "0.50"), (0, "0.00"), (12.34, "12.3"),
+    ])
+    func smallRatiosKeepTheirDigits(number: Double, text: String) {
+        #expect(TableReport.decimal(number) == text)
+    }
+
+    @Test func everyFormatForReadersSaysWhatIsMissing() throws {
+        for format in [ReportFormat.table, .json, .csv, .ycsb] {
+            #expect(try Self.report.text(format).contains("readrandom, lmdb, round 2"), "\(format)")
+        }
+    }
+
+    /// A count of the timed ones is not one of all.
+    @Test func ycsbSaysHowManyWereTimed() {
+        var row = Self.rows[0]
+        row.latencySampling = 16
+        let report = BenchmarkReport(environment: Self.report.environment, rows: [row])
+        #expect(YCSBReport.text(report).contains("one in 16 transactions was timed"))
+    }
+
+    /// Bytes of checkpoints are written, too; where not every operation is a put there is nothing to divide by.
+    @Test func writeAmplificationIsOfPuts() throws {
+        var row = Self.rows[0]
+        row.flushedLinesPerTransaction = 1
+        row.nonTemporalBytesPerTransaction = 36
+        row.checkpointFlushedLinesPerTransaction = 2
+        row.checkpointNonTemporalBytesPerTransaction = 4
+        func amplification(_ benchmark: String) throws -> String {
+            row.benchmark = benchmark
+            let report = BenchmarkReport(environment: Self.report.environment, rows: [row])
+            let lines = PMDKReport.text(report).split(separator: "\n").map { $0.split(separator: ";") }
+            return String(lines[2][try #require(lines[1].firstIndex(of: "write-amp"))])
+        }
+        // 3 lines of 64 and 40 bytes, for 116.
+        #expect(try amplification("overwrite") == "2.000")
+        #expect(try amplification("ycsb_a") == "-")
+        #expect(try amplification("deleterandom") == "-")
     }
 
     /// `map(Double.init)` takes the bits of an integer for a number.
@@ -83,8 +166,7 @@ import Testing
 
     private static let report = BenchmarkReport(
         environment: BenchmarkEnvironment(path: "/dev/shm", engines: [.pmemstore]), rows: rows,
-
-        isComplete: false)
+        interruption: "readrandom, lmdb, round 2")
 
     private static let rows = [
         row(.pmemstore, rate: 200, bytes: 300), row(.lmdb, rate: 100, bytes: 200),

@@ -8,7 +8,8 @@ struct CompareCommand: ParsableCommand {
             Within a round the engines take turns, and the one that begins changes from round to round. \
             Ratios are paired by round: \
             geometric mean, 95 % interval of Student's t for the mean of the logarithms.
-            With --plan, a file says what is run: a section for each part, with these options as keys.
+            With --plan, a file says what is run: a section for each part, with these options as keys. \
+            With --resume, what the file of --output has of the same plan, commit and machine is kept.
             Engines: \(EngineName.builtIn.map(\.rawValue).joined(separator: ", ")).
             """)
 
@@ -32,20 +33,30 @@ struct CompareCommand: ParsableCommand {
     @Option(help: "File of parts to be run for one report, such as Benchmarks/figures.cfg.")
     var plan: String?
 
-    @Option(help: "Part of the plan's keys and operations, to try it out: 0.01.")
+    @Option(help: "Parts of the plan, separated by commas. Default: all.")
+    var parts: String?
+
+    @Flag(help: "Go on with the run whose report is in the file of --output.")
+    var resume = false
+
+    @Option(help: "Fraction of the plan's keys and operations, to try it out: 0.01.")
     var fraction = 1.0
 
     @OptionGroup var options: RunOptions
 
     func run() throws {
         let format = format
-        try options.execute { report in
+        guard plan != nil || parts == nil && fraction == 1 else {
+            throw BenchmarkFailure(.usage, "--parts and --fraction are of a plan; name one by --plan")
+        }
+        try options.execute(resumes: resume) { report in
             print(try report.text(format))
         } parts: { isVolatileMedium in
-            if let plan {
-                return try RunPlan(path: plan, fraction: fraction, isVolatileMedium: isVolatileMedium).parts
-            }
-            return [try part(isVolatileMedium)]
+            guard let plan else { return [try part(isVolatileMedium)] }
+            return try RunPlan(
+                path: plan, chosen: parts?.split(separator: ",").map(String.init), fraction: fraction,
+                isVolatileMedium: isVolatileMedium
+            ).parts
         }
     }
 

@@ -43,7 +43,9 @@ struct Pmembench: ParsableCommand {
     }
 
     private static func die(_ text: String, code: Int32) -> Never {
-        FileHandle.standardError.write(Data("pmembench: \(text)\n".utf8))
+        // An interruption is being reported: it ends the process, and what it does may be the cause of this error.
+        Interruption.waitIfUnderWay()
+        Diagnostics.write(text)
         Foundation.exit(code)
     }
 }

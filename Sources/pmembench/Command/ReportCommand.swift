@@ -6,7 +6,7 @@ struct ReportCommand: ParsableCommand {
         commandName: "report",
         abstract: "Draws saved reports: plots as SVG and PNG, one HTML page, tables in Markdown files.",
         discussion: """
-            Of several reports the first one's environment counts. Plots of scaling appear where rows differ \
+            Several reports must be of one commit and machine. Plots of scaling appear where rows differ \
             in keys, value size or threads, that of recovery where open_killed was run. Needs gnuplot.
             """)
 

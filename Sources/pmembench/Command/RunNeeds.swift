@@ -15,7 +15,10 @@ struct RunNeeds {
             let copies = part.workloads.contains(.backup) ? 1 : 0
             for parameters in part.configurations {
                 let keys = Double(parameters.keys)
-                let each = part.engines.map { $0.storedBytes(parameters) }
+                let overwrites = part.workloads.contains(.longreader) ? parameters.viewedWrites : 0
+                let each = part.engines.map {
+                    $0.storedBytes(parameters) + Double(overwrites * $0.bytesPerWriteBesideView)
+                }
                 stored = max(stored, each.reduce(0, +) + Double(copies) * (each.max() ?? 0))
                 let caches = part.engines.reduce(0.0) { $0 + $1.residentBytes(parameters) }
                 // Numbers, versions and marks of the checks.
@@ -56,9 +59,9 @@ struct RunNeeds {
 }
 
 extension EngineName {
-    /// Bytes of a whole store of a run, with the pairs that YCSB inserts.
-    func storedBytes(_ parameters: RunParameters) -> Double {
-        0x1p26 + Double(parameters.keys) * 1.2 * Double(bytesPerPair(parameters.shape.pairBytes))
+    /// Bytes of so many pairs of a run, of the whole store unless told otherwise, with those that YCSB inserts.
+    func storedBytes(_ parameters: RunParameters, pairs: Int? = nil) -> Double {
+        0x1p26 + Double(pairs ?? parameters.keys) * 1.2 * Double(bytesPerPair(parameters.shape.pairBytes))
     }
 
     /// Bytes of memory for it beside the medium.
@@ -78,6 +81,15 @@ extension EngineName {
         // A level and the one that it is merged into.
         case .rocksdb, .leveldb: return 2 * pair + 64
         case .sqlite: return 2 * pair + 64
+        }
+    }
+
+    /// Bytes that one more overwrite takes while a view from before is held: measured, and rounded up.
+    var bytesPerWriteBesideView: Int {
+        switch self {
+        // A leaf, the branches above it, and pages for the list of free ones.
+        case .lmdb, .lmdbWritemap: return 6 * 4096
+        default: return 0
         }
     }
 

@@ -32,7 +32,7 @@ struct RunOptions: ParsableArguments {
     @Option(help: "One in this many transactions is timed for the latencies.")
     var latencySampling = 16
 
-    @Option(help: "Also write the report, as JSON, to this file.")
+    @Option(help: "Also write the report, as JSON, to this file, after every workload.")
     var output: String?
 
     /// Every combination of keys, value size and threads.
@@ -44,8 +44,10 @@ struct RunOptions: ParsableArguments {
     }
 
     /// Runs, reports, and reports what there is when the run is interrupted.
+    ///
+    /// - Parameter resumes: Keep what the file of `--output` has of the same plan, commit and machine.
     func execute(
-        print: @escaping @Sendable (BenchmarkReport) throws -> Void,
+        resumes: Bool = false, print: @escaping @Sendable (BenchmarkReport) throws -> Void,
         parts: (_ isVolatileMedium: Bool) throws -> [RunPart]
     ) throws {
         guard let path else {
@@ -57,21 +59,59 @@ struct RunOptions: ParsableArguments {
         for engine in engines where !engine.isBuiltIn { throw engine.notBuiltIn }
         if medium.isVolatile { try Executable.restartWithForcedPersistentMemory() }
         try RunNeeds(parts).check(medium)
-        let record = RunRecord()
-        let environment = BenchmarkEnvironment(path: path, engines: engines)
-        let output = output
-        let publish = { @Sendable (isComplete: Bool) throws in
-            let report = BenchmarkReport(
-                environment: environment, rows: record.rows, isComplete: isComplete)
-            try print(report)
-            if let output {
-                try JSONReport.text(report).write(toFile: output, atomically: true, encoding: .utf8)
-            }
+        var environment = BenchmarkEnvironment(path: path, engines: engines)
+        let earlier = try resumes ? EarlierReport(for: output, in: environment) : nil
+        if let earlier { environment.date = earlier.environment.date }
+        let record = RunRecord(earlier: earlier?.rows ?? [])
+        let publication = Publication(environment: environment, record: record, output: output, print: print)
+        let workspace = try Workspace(in: path) {
+            let work = record.work
+            Diagnostics.write("interrupted: \(work); what was measured is reported")
+            try? publication.publish(interruption: work)
         }
-        let workspace = try Workspace(in: path) { try? publish(false) }
         defer { workspace.remove() }
-        try BenchmarkRun(parts: parts, workspace: workspace, record: record, progress: ProgressLine()).run()
+        do {
+            try BenchmarkRun(
+                parts: parts, workspace: workspace, record: record, progress: ProgressLine(),
+                save: { try publication.save(interruption: "after " + record.work) }
+            ).run()
+        } catch {
+            Interruption.waitIfUnderWay()
+            // The figures of before were checked; the file says where it ended.
+            try? publication.save(interruption: "\(record.work): \(error)")
+            throw error
+        }
         workspace.ignoreInterruptions()
-        try publish(true)
+        try publication.publish(interruption: nil)
+    }
+}
+
+/// Where the report of a run goes.
+struct Publication: Sendable {
+    let environment: BenchmarkEnvironment
+    let record: RunRecord
+    let output: String?
+    let print: @Sendable (BenchmarkReport) throws -> Void
+
+    /// Prints and saves.
+    func publish(interruption: String?) throws {
+        try print(report(interruption))
+        try save(interruption: interruption)
+    }
+
+    /// Writes the file of `--output`, if there is to be one.
+    func save(interruption: String?) throws {
+        guard let output else { return }
+        do {
+            try JSONReport.text(report(interruption)).write(toFile: output, atomically: true, encoding: .utf8)
+        } catch {
+            throw BenchmarkFailure(.failure, "cannot write \(output): \(error.localizedDescription)")
+        }
+    }
+
+    private func report(_ interruption: String?) -> BenchmarkReport {
+        BenchmarkReport(
+            environment: environment, rows: record.rows, interruption: interruption,
+            missingParts: record.missingParts.filter { !$0.isEmpty })
     }
 }

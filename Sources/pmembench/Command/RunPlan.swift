@@ -2,6 +2,10 @@ import Foundation
 
 /// Workloads, the engines that run them, and on what.
 struct RunPart: Sendable {
+    /// Of its section in a plan; empty where there is none.
+    var name = ""
+    /// Its workloads are to be run; otherwise only rows of before are kept.
+    var isChosen = true
     let workloads: [Workload]
     let engines: [EngineName]
     /// One for each combination of keys, value size and threads.
@@ -13,11 +17,17 @@ struct RunPart: Sendable {
 struct RunPlan {
     let parts: [RunPart]
 
-    /// `fraction` shortens keys and operations, for a look at what a plan does.
-    init(text: String, path: String, fraction: Double, isVolatileMedium: Bool) throws {
-        parts = try ConfigFile(text: text, path: path).scenarios.map { scenario in
+    /// `fraction` shortens keys and operations, for a look at what a plan does. `chosen` are the names of the parts to
+    /// be run; nil: all.
+    init(text: String, path: String, chosen: [String]? = nil, fraction: Double, isVolatileMedium: Bool) throws
+    {
+        let file = try ConfigFile(text: text, path: path)
+        let names = Set(try file.scenarios(named: chosen ?? [], path: path).compactMap(\.name))
+        parts = try file.scenarios.map { scenario in
             do {
-                return try Self.part(scenario, fraction, isVolatileMedium)
+                var part = try Self.part(scenario, fraction, isVolatileMedium)
+                part.isChosen = names.contains(part.name)
+                return part
             } catch let failure as BenchmarkFailure {
                 let place = "\(path), [\(scenario.name ?? "-")]: "
                 throw BenchmarkFailure(failure.kind, place + failure.description)
@@ -25,12 +35,13 @@ struct RunPlan {
         }
     }
 
-    init(path: String, fraction: Double, isVolatileMedium: Bool) throws {
+    init(path: String, chosen: [String]?, fraction: Double, isVolatileMedium: Bool) throws {
         guard fraction > 0, fraction <= 1 else {
             throw BenchmarkFailure(.usage, "--fraction must be above 0 and at most 1, not \(fraction)")
         }
         let text = try TextFile.text(path, "a file of sections")
-        try self.init(text: text, path: path, fraction: fraction, isVolatileMedium: isVolatileMedium)
+        try self.init(
+            text: text, path: path, chosen: chosen, fraction: fraction, isVolatileMedium: isVolatileMedium)
     }
 
     private static func part(
@@ -56,7 +67,7 @@ struct RunPlan {
         guard let workloads else { throw BenchmarkFailure(.usage, "workloads = ... is missing") }
         settings.fraction = fraction
         return RunPart(
-            workloads: try ArgumentLists.workloads(workloads),
+            name: scenario.name ?? "", workloads: try ArgumentLists.workloads(workloads),
             engines: try engines.map(ArgumentLists.engines) ?? EngineName.builtIn,
             configurations: try settings.configurations(rounds: rounds, isVolatileMedium: isVolatileMedium))
     }

@@ -4,20 +4,37 @@ import Foundation
 struct Charts {
     private let report: SavedReport
 
+    /// Of a measurement that several parts have made, the first.
+    private let rows: [SavedReport.Row]
+
     init(_ report: SavedReport) {
         self.report = report
+        var seen: Set<String> = []
+        rows = report.rows.filter {
+            seen.insert("\($0.benchmark) \($0.identity.numbers) \($0.engine)").inserted
+        }
     }
 
     var all: [Chart] {
         [throughput].compactMap { $0 } + latencies + scaling + [recovery].compactMap { $0 }
     }
 
-    /// Rows of the first configuration: one for each benchmark and engine.
+    /// Rows with the first one's keys and values: one for each benchmark and engine, all engines on as many threads.
     private var baseRows: [SavedReport.Row] {
-        var seen: Set<String> = []
-        return report.rows.filter {
-            seen.insert("\($0.benchmark) \($0.operationsPerTransaction) \($0.engine)").inserted
+        guard let first = rows.first else { return [] }
+        let alike = rows.filter {
+            $0.keys == first.keys && $0.keyBytes == first.keyBytes && $0.valueBytes == first.valueBytes
         }
+        return alike.filter { row in
+            alike.first { label($0) == label(row) }?.threads == row.threads
+        }
+    }
+
+    /// What the rows of a picture have in common.
+    private func configuration(_ rows: [SavedReport.Row]) -> String {
+        guard let first = rows.first else { return "" }
+        let threads = Set(rows.map(\.threads)).sorted().map(String.init).joined(separator: " or ")
+        return "\(first.keys) keys, values of \(first.valueBytes) bytes, threads: \(threads)"
     }
 
     private func label(_ row: SavedReport.Row) -> String {
@@ -37,7 +54,8 @@ struct Charts {
                 })
         }
         return Chart(
-            name: "throughput", title: "Throughput", xLabel: "", yLabel: "operations per second",
+            name: "throughput", title: "Throughput: \(configuration(rows))", xLabel: "",
+            yLabel: "operations per second",
             kind: .bars(groups: groups), series: series)
     }
 
@@ -69,7 +87,8 @@ struct Charts {
         }
         let ticks = Self.percentiles.filter { ["p50", "p90", "p99", "p99.9", "p99.99"].contains($0.key) }
         return Chart(
-            name: "latency-\(benchmark)", title: "Latency: \(benchmark)", xLabel: "percentile",
+            name: "latency-\(benchmark)", title: "Latency: \(benchmark), \(configuration(rows))",
+            xLabel: "percentile",
             yLabel: "seconds",
             kind: .lines(
                 isLogarithmic: false,
@@ -85,14 +104,14 @@ struct Charts {
             ("threads", "threads", { $0.threads }),
         ]
         return axes.flatMap { axis -> [Chart] in
-            guard Set(report.rows.map(axis.value)).count > 1 else { return [] }
+            guard Set(rows.map(axis.value)).count > 1 else { return [] }
             var benchmarks: [String] = []
-            for row in report.rows where !row.benchmark.hasPrefix("open_") {
+            for row in rows where !row.benchmark.hasPrefix("open_") {
                 if !benchmarks.contains(label(row)) { benchmarks.append(label(row)) }
             }
             // A benchmark that was run at one place only has no line.
             return benchmarks.filter { benchmark in
-                let rows = report.rows.filter { label($0) == benchmark }
+                let rows = self.rows.filter { label($0) == benchmark }
                 return Set(longestLine(rows, axis.name, axis.value).map(axis.value)).count > 1
             }.map { scaling($0, axis.name, axis.label, axis.value) }
         }
@@ -102,7 +121,7 @@ struct Charts {
     private func scaling(
         _ benchmark: String, _ name: String, _ axisLabel: String, _ value: (SavedReport.Row) -> Int
     ) -> Chart {
-        let rows = longestLine(report.rows.filter { label($0) == benchmark }, name, value)
+        let rows = longestLine(self.rows.filter { label($0) == benchmark }, name, value)
         let series = report.engines.compactMap { engine -> Chart.Series? in
             let points = rows.filter { $0.engine == engine }.map {
                 (x: Double(value($0)), y: $0.operationsPerSecond)
@@ -132,13 +151,13 @@ struct Charts {
     private func others(of row: SavedReport.Row, _ axis: String) -> [Int] {
         [
             axis == "keys" ? 0 : row.keys, axis == "values" ? 0 : row.valueBytes,
-            axis == "threads" ? 0 : row.threads,
+            axis == "threads" ? 0 : row.threads, row.keyBytes,
         ]
     }
 
     /// Time to the first pair after a kill, by the size of the store.
     private var recovery: Chart? {
-        let rows = report.rows.filter { $0.benchmark == "open_killed" && $0.operationsPerSecond > 0 }
+        let rows = self.rows.filter { $0.benchmark == "open_killed" && $0.operationsPerSecond > 0 }
         guard !rows.isEmpty else { return nil }
         let series = report.engines.compactMap { engine -> Chart.Series? in
             let points = rows.filter { $0.engine == engine }.map {

@@ -20,7 +20,7 @@ struct HTMLReport {
             .behind { color: #a33; }
             </style></head><body>
             <h1>pmembench: \(escaped(engine)) beside others</h1>
-            \(report.isComplete ? "" : "<p>The run was interrupted.</p>")
+            \(report.incompleteness.map { "<p>\(escaped($0))</p>" } ?? "")
             <p>\(escaped(report.origin)).</p>
             <p>\(escaped(versions)).</p>
             \(notes)

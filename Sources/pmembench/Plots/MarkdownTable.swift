@@ -19,24 +19,26 @@ struct MarkdownTable {
         let counts = report.rows.filter { $0.isForPlots != true }.map(\.rounds.count)
         let rounds = Set([counts.min() ?? 0, counts.max() ?? 0]).sorted().map(String.init).joined(
             separator: " to ")
-        let incomplete = report.isComplete ? "" : " The run was interrupted."
+        let incomplete = report.incompleteness.map { " " + $0 } ?? ""
         let intro = """
             \(report.origin).\(medium)\(incomplete) \(rounds) interleaved rounds; ratios paired by \
             round, geometric mean, 95 % interval of Student's t. By p50: how many times as long the \
             opponent's median transaction takes, which other work on the machine moves least.
             \(versions).
             """
-        return ([Self.begin, wrapped(intro), "", head] + lines(engine) + ["", wrapped(waits), Self.end])
+        let tables = [[head] + lines(engine), costs(engine), openings].filter { !$0.isEmpty }
+        return
+            ([Self.begin, wrapped(intro)] + tables.flatMap { [""] + $0 } + ["", wrapped(waits), Self.end])
             .joined(separator: "\n")
     }
 
     /// One line for each benchmark: the opponent against which the ratio is worst.
     private func lines(_ engine: String) -> [String] {
-        report.rows.filter { $0.engine == engine && $0.isForPlots != true }.flatMap { row -> [String] in
-            let own = report.comparisons.filter {
-                $0.benchmark == row.benchmark && $0.operationsPerTransaction == row.operationsPerTransaction
-                    && $0.keys == row.keys && $0.valueBytes == row.valueBytes && $0.threads == row.threads
-            }
+        let rows = report.rows.filter {
+            $0.engine == engine && $0.isForPlots != true && !$0.benchmark.hasPrefix("open_")
+        }
+        return rows.flatMap { row -> [String] in
+            let own = report.comparisons.filter { $0.identity == row.identity }
             return ["operationsPerSecond", "backgroundWritesPerSecond"].compactMap { metric in
                 own.filter { $0.metric == metric }.min { $0.ratio.ratio < $1.ratio.ratio }.map { worst in
                     let isWriter = metric == "backgroundWritesPerSecond"
@@ -54,17 +56,68 @@ struct MarkdownTable {
         let perTransaction =
             row.operationsPerTransaction == 1 ? "" : ", \(row.operationsPerTransaction) per call"
         let rate = isWriter ? row.backgroundWritesPerSecond : Spread(row.rounds)?.median
-        let interval =
-            if let low = worst.ratio.low, let high = worst.ratio.high {
-                "\(TableReport.decimal(low)) to \(TableReport.decimal(high))"
-            } else { "-" }
         let cells = [
             row.benchmark + (isWriter ? ", the writer" : perTransaction), "\(row.keys)", "\(row.valueBytes)",
             "\(row.threads)", rate.map(TableReport.grouped) ?? "-", worst.opponent,
-            TableReport.decimal(worst.ratio.ratio), interval,
+            TableReport.decimal(worst.ratio.ratio), interval(worst.ratio),
             TableReport.decimal(median.map { 1 / $0.ratio.ratio }),
         ]
         return "| " + cells.joined(separator: " | ") + " |"
+    }
+
+    // MARK: Where less is better
+
+    /// Whose last percentiles are shown: transactions of one put.
+    private static let timed = ["fillrandom", "overwrite"]
+
+    /// Space and last percentiles beside the opponent that does best in them.
+    private func costs(_ engine: String) -> [String] {
+        let lines = report.rows.filter { $0.engine == engine && $0.isForPlots != true }.flatMap { row in
+            Metric.allCases.compactMap { cost(row, $0) }
+        }
+        let head =
+            "| workload | keys | value | less is better | \(engine) | best opponent | its | ratio | 95 % |"
+        return lines.isEmpty ? [] : [head, "|---|---|---|---|---|---|---|---|---|"] + lines
+    }
+
+    private func cost(_ row: SavedReport.Row, _ metric: Metric) -> String? {
+        guard metric == .bytesPerPair || metric == .p999Nanoseconds && Self.timed.contains(row.benchmark)
+        else {
+            return nil
+        }
+        let own = report.comparisons.filter { $0.identity == row.identity && $0.metric == metric.rawValue }
+        guard let worst = own.max(by: { $0.ratio.ratio < $1.ratio.ratio }) else { return nil }
+        let opponent = report.rows.first { $0.identity == row.identity && $0.engine == worst.opponent }
+        let figure = { (row: SavedReport.Row?) in
+            metric == .bytesPerPair
+                ? TableReport.decimal(row?.bytesPerPair)
+                : TableReport.duration(row?.latencyNanoseconds?["p99.9"])
+        }
+        let cells = [
+            row.benchmark, "\(row.keys)", "\(row.valueBytes)", metric.label, figure(row), worst.opponent,
+            figure(opponent), TableReport.decimal(worst.ratio.ratio), interval(worst.ratio),
+        ]
+        return "| " + cells.joined(separator: " | ") + " |"
+    }
+
+    /// How long it takes to open a store and read its first pair, for every engine.
+    private var openings: [String] {
+        let rows = report.rows.filter { $0.benchmark.hasPrefix("open_") && $0.latencyNanoseconds != nil }
+        let lines = rows.map { row -> String in
+            let times = ["p50", "p99", "max"].map { TableReport.duration(row.latencyNanoseconds?[$0]) }
+            let cells = [
+                row.benchmark, "\(row.keys)", "\(row.valueBytes)", row.engine,
+                TableReport.grouped(row.latencyNanoseconds?["count"] ?? 0),
+            ]
+            return "| " + (cells + times).joined(separator: " | ") + " |"
+        }
+        let head = "| opening | keys | value | engine | times | p50 | p99 | longest |"
+        return lines.isEmpty ? [] : [head, "|---|---|---|---|---|---|---|---|"] + lines
+    }
+
+    private func interval(_ ratio: SavedReport.Ratio) -> String {
+        guard let low = ratio.low, let high = ratio.high else { return "-" }
+        return "\(TableReport.decimal(low)) to \(TableReport.decimal(high))"
     }
 
     /// What each engine waits for.

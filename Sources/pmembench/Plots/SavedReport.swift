@@ -2,24 +2,6 @@ import Foundation
 
 /// A report as `--output` wrote it, as far as plots and tables need it.
 struct SavedReport: Decodable, Sendable {
-    struct Environment: Decodable, Sendable {
-        let processor: String
-        let processors: Int
-        let kernel: String
-        let path: String
-        let fileSystem: String
-        let dax: String
-        let isForced: Bool
-        let date: String
-        let commit: String
-        let engines: [EngineVersion]
-    }
-
-    struct EngineVersion: Decodable, Sendable {
-        let engine: String
-        let version: String
-    }
-
     struct Row: Decodable, Sendable {
         let benchmark: String
         let engine: String
@@ -36,6 +18,7 @@ struct SavedReport: Decodable, Sendable {
         let rounds: [Double]
         let obstacle: String?
         let isForPlots: Bool?
+        let part: String?
         let durability: String
         let domain: String
     }
@@ -51,16 +34,19 @@ struct SavedReport: Decodable, Sendable {
         let benchmark: String
         let operationsPerTransaction: Int
         let keys: Int
+        let keyBytes: Int
         let valueBytes: Int
         let threads: Int
+        let part: String?
         let metric: String
         let engine: String
         let opponent: String
         let ratio: Ratio
     }
 
-    let environment: Environment
-    let isComplete: Bool
+    private(set) var environment: BenchmarkEnvironment
+    let interruption: String?
+    let missingParts: [String]
     /// Rows with figures.
     let rows: [Row]
     /// Rows of engines that cannot run a benchmark.
@@ -68,13 +54,14 @@ struct SavedReport: Decodable, Sendable {
     let comparisons: [Comparison]
 
     private enum CodingKeys: String, CodingKey {
-        case environment, isComplete, rows, comparisons
+        case environment, interruption, missingParts, rows, comparisons
     }
 
     init(from decoder: any Decoder) throws {
         let whole = try decoder.container(keyedBy: CodingKeys.self)
-        environment = try whole.decode(Environment.self, forKey: .environment)
-        isComplete = try whole.decode(Bool.self, forKey: .isComplete)
+        environment = try whole.decode(BenchmarkEnvironment.self, forKey: .environment)
+        interruption = try whole.decodeIfPresent(String.self, forKey: .interruption)
+        missingParts = try whole.decodeIfPresent([String].self, forKey: .missingParts) ?? []
         let all = try whole.decode([Row].self, forKey: .rows)
         rows = all.filter { $0.obstacle == nil }
         omissions = all.filter { $0.obstacle != nil }
@@ -95,14 +82,51 @@ struct SavedReport: Decodable, Sendable {
         }
     }
 
-    /// Several reports of one machine as one: the first environment, all rows.
+    /// What is not there, in sentences; nil where nothing is missing.
+    var incompleteness: String? { BenchmarkReport.incompleteness(interruption, missingParts) }
+
+    /// Several reports of one commit and machine as one. Of a benchmark that several have, the one with most rounds is
+    /// taken, all engines from the same report.
     init(joining reports: [SavedReport]) throws {
-        guard let first = reports.first else { throw BenchmarkFailure(.usage, "no report was named") }
-        environment = first.environment
-        isComplete = reports.allSatisfy(\.isComplete)
-        rows = reports.flatMap(\.rows)
-        omissions = reports.flatMap(\.omissions)
-        comparisons = reports.flatMap(\.comparisons)
+        guard var joined = reports.first?.environment else {
+            throw BenchmarkFailure(.usage, "no report was named")
+        }
+        var best: [Benchmark: (report: Int, rounds: Int)] = [:]
+        for (index, report) in reports.enumerated() {
+            if let difference = joined.difference(from: report.environment) {
+                throw BenchmarkFailure(
+                    .usage, "the reports do not go together: \(difference); report them one by one")
+            }
+            for version in report.environment.engines where !joined.engines.contains(version) {
+                joined.engines.append(version)
+            }
+            for (benchmark, rows) in Dictionary(grouping: report.rows, by: \.identity) {
+                let rounds = rows.reduce(0) { $0 + $1.rounds.count }
+                if rounds > best[benchmark]?.rounds ?? -1 { best[benchmark] = (index, rounds) }
+            }
+        }
+        environment = joined
+        let all = Array(reports.enumerated())
+        rows = all.flatMap { index, report in
+            report.rows.filter { best[$0.identity]?.report == index }
+        }
+        comparisons = all.flatMap { index, report in
+            report.comparisons.filter { best[$0.identity]?.report == index }
+        }
+        var seen: Set<String> = []
+        omissions = reports.flatMap(\.omissions).filter {
+            seen.insert("\($0.identity) \($0.engine)").inserted
+        }
+        let missing = reports.dropFirst().reduce(reports[0].missingParts) { missing, report in
+            missing.filter(report.missingParts.contains)
+        }
+        missingParts = missing
+        // What one report was interrupted in, another one may have.
+        interruption =
+            reports.first { report in
+                report.interruption != nil
+                    && (report.missingParts.isEmpty || report.missingParts.contains(where: missing.contains))
+            }?.interruption
     }
 
     /// Engines in the order of their first row.
@@ -118,5 +142,30 @@ struct SavedReport: Decodable, Sendable {
         return "\(environment.processors) cores of \(environment.processor), Linux \(environment.kernel), "
             + "\(environment.fileSystem), DAX \(environment.dax)\(forced), \(environment.date), "
             + "commit \(environment.commit)"
+    }
+}
+
+extension SavedReport {
+    /// What a benchmark's rows and ratios have in common.
+    struct Benchmark: Hashable {
+        let part: String
+        let name: String
+        let numbers: [Int]
+    }
+}
+
+extension SavedReport.Row {
+    var identity: SavedReport.Benchmark {
+        SavedReport.Benchmark(
+            part: part ?? "", name: benchmark,
+            numbers: [operationsPerTransaction, keys, keyBytes, valueBytes, threads])
+    }
+}
+
+extension SavedReport.Comparison {
+    var identity: SavedReport.Benchmark {
+        SavedReport.Benchmark(
+            part: part ?? "", name: benchmark,
+            numbers: [operationsPerTransaction, keys, keyBytes, valueBytes, threads])
     }
 }

@@ -2,7 +2,7 @@ import CPmem
 import Foundation
 
 /// Where figures come from. A figure without it is worth nothing.
-struct BenchmarkEnvironment: Sendable, Encodable {
+struct BenchmarkEnvironment: Sendable, Codable {
     let processor: String
     let processors: Int
     let kernel: String
@@ -12,13 +12,13 @@ struct BenchmarkEnvironment: Sendable, Encodable {
     let dax: String
     /// libpmem was told to flush cache lines although the medium is none that keeps them.
     let isForced: Bool
-    /// Day of the run.
-    let date: String
+    /// Day of the run, the first one of several.
+    var date: String
     /// Commit of the sources, where they are at hand, with a + when they were changed since.
     let commit: String
-    let engines: [EngineVersion]
+    var engines: [EngineVersion]
 
-    struct EngineVersion: Sendable, Encodable {
+    struct EngineVersion: Sendable, Codable, Equatable {
         let engine: String
         let version: String
     }
@@ -37,6 +37,20 @@ struct BenchmarkEnvironment: Sendable, Encodable {
             (try? name.accept(VersionReader())).map { EngineVersion(engine: name.rawValue, version: $0) }
         }
     }
+
+    /// What differs from another run, so that figures of both do not go together; nil: nothing.
+    func difference(from other: BenchmarkEnvironment) -> String? {
+        let facts = [
+            ("processor", processor, other.processor), ("processors", "\(processors)", "\(other.processors)"),
+            ("kernel", kernel, other.kernel), ("file system", fileSystem, other.fileSystem),
+            ("DAX", dax, other.dax),
+            ("libpmem forced", "\(isForced)", "\(other.isForced)"), ("commit", commit, other.commit),
+        ]
+        return facts.first { $0.1 != $0.2 }.map { "\($0.0): \($0.1) here, \($0.2) there" }
+    }
+
+    /// False where the sources were changed since their commit: the same name may stand for others.
+    var isOfCommit: Bool { !commit.hasSuffix("+") && commit != "unknown" }
 
     /// One sentence for the head of a table.
     var summary: String {
@@ -86,7 +100,11 @@ struct BenchmarkEnvironment: Sendable, Encodable {
     private static func sourceCommit() -> String {
         let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path
         guard let commit = git(["-C", sources, "rev-parse", "--short", "HEAD"]) else { return "unknown" }
-        let changes = git(["-C", sources, "status", "--porcelain", "--untracked-files=no"]) ?? ""
+        let changes =
+            git([
+                "-C", sources + "/../../..", "status", "--porcelain", "--untracked-files=no", "Sources",
+                "Package.swift",
+            ]) ?? ""
         return commit + (changes.isEmpty ? "" : "+")
     }
 

@@ -4,8 +4,24 @@ import Foundation
 struct BenchmarkReport: Sendable {
     let environment: BenchmarkEnvironment
     let rows: [BenchmarkRow]
-    /// False when the run was interrupted: rows may have fewer rounds, or be missing.
-    let isComplete: Bool
+    /// Where the run was when it was interrupted, or why it ended: rows may have fewer rounds, or be missing.
+    var interruption: String?
+    /// Parts of the plan that have benchmarks without rows.
+    var missingParts: [String] = []
+
+    var isComplete: Bool { interruption == nil && missingParts.isEmpty }
+
+    /// What is not there, in sentences; nil where nothing is missing.
+    var incompleteness: String? { Self.incompleteness(interruption, missingParts) }
+
+    static func incompleteness(_ interruption: String?, _ missingParts: [String]) -> String? {
+        let sentences = [
+            interruption.map { "The run was interrupted: \($0)." },
+            missingParts.isEmpty
+                ? nil : "Not measured, or not to the end: \(missingParts.joined(separator: ", ")).",
+        ].compactMap { $0 }
+        return sentences.isEmpty ? nil : sentences.joined(separator: " ")
+    }
 
     var comparisons: [Comparison] { Comparison.all(rows) }
 

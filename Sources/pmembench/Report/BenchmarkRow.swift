@@ -42,10 +42,14 @@ struct BenchmarkRow: Sendable {
     var seed: UInt64
     /// For plots, not for tables.
     var isForPlots = false
+    /// Name of the part of a plan, whose rows were measured in turn; empty where there was none.
+    var part = ""
+    /// Operations that a round on a full store was to do.
+    var roundOperations = 0
 }
 
 /// What one round gave, as far as it is compared.
-struct RoundSample: Sendable, Encodable {
+struct RoundSample: Sendable, Codable {
     var seconds: Double
     var operations: Int
     var operationsPerSecond: Double
@@ -68,9 +72,11 @@ extension BenchmarkRow {
             operationsPerTransaction: benchmark.operationsPerTransaction, domain: median.domain,
             lease: median.lease, operationsPerSecond: median.operationsPerSecond, seed: parameters.seed)
         isForPlots = parameters.isForPlots
+        roundOperations = parameters.roundOperations
         durability = median.durability
-        latency = median.timing.latency.summary
-        latencyByOperation = Self.latencies(median.timing)
+        let timing = benchmark.workload.isOpening ? Self.joined(rounds) : median.timing
+        latency = timing.latency.summary
+        latencyByOperation = Self.latencies(timing)
         setCosts(of: median)
         self.rounds = rounds.map(\.operationsPerSecond)
         samples = rounds.map(\.sample)
@@ -84,6 +90,13 @@ extension BenchmarkRow {
             keyBytes: parameters.shape.keyBytes, valueBytes: parameters.shape.valueBytes,
             operationsPerTransaction: benchmark.operationsPerTransaction, domain: "-", lease: "-",
             operationsPerSecond: 0, obstacle: obstacle, seed: parameters.seed)
+        isForPlots = parameters.isForPlots
+        roundOperations = parameters.roundOperations
+    }
+
+    /// One round opens a store a few times: the last percentiles are those of all rounds.
+    private static func joined(_ rounds: [RoundResult]) -> Timing {
+        rounds.reduce(into: Timing(nanoseconds: 0)) { $0.addLatencies($1.timing) }
     }
 
     private static func latencies(_ timing: Timing) -> [String: LatencySummary] {
@@ -116,53 +129,5 @@ extension RoundResult {
             operationsPerSecond: operationsPerSecond, backgroundWritesPerSecond: backgroundWritesPerSecond,
             bytesPerPair: bytesPerPair, longestWriteNanoseconds: longestWriteNanoseconds,
             p50Nanoseconds: latency?.p50, p999Nanoseconds: latency?.p999)
-    }
-}
-
-extension BenchmarkRow: Encodable {
-    enum CodingKeys: String, CodingKey {
-        case benchmark, engine, threads, keys, keyBytes, valueBytes, operationsPerTransaction, durability
-        case domain, lease, operationsPerSecond, latencyNanoseconds, latencyNanosecondsByOperation
-        case fencesPerTransaction, flushedLinesPerTransaction, nonTemporalBytesPerTransaction
-        case checkpointFencesPerTransaction, checkpointFlushedLinesPerTransaction
-        case checkpointNonTemporalBytesPerTransaction, bytesPerPair, backgroundWritesPerSecond
-        case longestWriteNanoseconds, copiedBytesPerSecond, obstacle, isForPlots
-        case minorFaultsPerOperation, rounds, samples, latencySampling, seed
-    }
-
-    /// Unknown figures are written as null, not left out.
-    func encode(to encoder: any Encoder) throws {
-        var row = encoder.container(keyedBy: CodingKeys.self)
-        try row.encode(benchmark, forKey: .benchmark)
-        try row.encode(engine.rawValue, forKey: .engine)
-        try row.encode(threads, forKey: .threads)
-        try row.encode(keys, forKey: .keys)
-        try row.encode(keyBytes, forKey: .keyBytes)
-        try row.encode(valueBytes, forKey: .valueBytes)
-        try row.encode(operationsPerTransaction, forKey: .operationsPerTransaction)
-        try row.encode(durability, forKey: .durability)
-        try row.encode(domain, forKey: .domain)
-        try row.encode(lease, forKey: .lease)
-        try row.encode(operationsPerSecond, forKey: .operationsPerSecond)
-        try row.encode(latency, forKey: .latencyNanoseconds)
-        try row.encode(latencyByOperation, forKey: .latencyNanosecondsByOperation)
-        try row.encode(fencesPerTransaction, forKey: .fencesPerTransaction)
-        try row.encode(flushedLinesPerTransaction, forKey: .flushedLinesPerTransaction)
-        try row.encode(nonTemporalBytesPerTransaction, forKey: .nonTemporalBytesPerTransaction)
-        try row.encode(checkpointFencesPerTransaction, forKey: .checkpointFencesPerTransaction)
-        try row.encode(checkpointFlushedLinesPerTransaction, forKey: .checkpointFlushedLinesPerTransaction)
-        try row.encode(
-            checkpointNonTemporalBytesPerTransaction, forKey: .checkpointNonTemporalBytesPerTransaction)
-        try row.encode(bytesPerPair, forKey: .bytesPerPair)
-        try row.encode(backgroundWritesPerSecond, forKey: .backgroundWritesPerSecond)
-        try row.encode(longestWriteNanoseconds, forKey: .longestWriteNanoseconds)
-        try row.encode(copiedBytesPerSecond, forKey: .copiedBytesPerSecond)
-        try row.encode(isForPlots, forKey: .isForPlots)
-        try row.encode(obstacle, forKey: .obstacle)
-        try row.encode(minorFaultsPerOperation, forKey: .minorFaultsPerOperation)
-        try row.encode(rounds, forKey: .rounds)
-        try row.encode(samples, forKey: .samples)
-        try row.encode(latencySampling, forKey: .latencySampling)
-        try row.encode(seed, forKey: .seed)
     }
 }

@@ -9,16 +9,17 @@ enum CSVReport {
         "p99_ns", "p99.9_ns", "p99.99_ns", "max_ns",
         "fences_per_transaction", "flushed_lines_per_transaction", "nontemporal_bytes_per_transaction",
         "bytes_per_pair", "durability", "domain", "lease", "seed", "file_system", "processor", "kernel",
-        "date", "commit", "obstacle",
+        "date", "commit", "obstacle", "part", "incomplete",
     ]
 
     static func text(_ report: BenchmarkReport) -> String {
-        ([heads] + report.rows.map { cells($0, report.environment) }).map { line in
+        ([heads] + report.rows.map { cells($0, report) }).map { line in
             line.map(quoted).joined(separator: ",")
         }.joined(separator: "\n")
     }
 
-    private static func cells(_ row: BenchmarkRow, _ environment: BenchmarkEnvironment) -> [String] {
+    private static func cells(_ row: BenchmarkRow, _ report: BenchmarkReport) -> [String] {
+        let environment = report.environment
         let spread = Spread(row.rounds)
         let latency = row.latency
         let latencies = [
@@ -38,7 +39,7 @@ enum CSVReport {
         let place = [
             row.durability, row.domain, row.lease, "\(row.seed)", environment.fileSystem,
             environment.processor, environment.kernel, environment.date, environment.commit,
-            row.obstacle ?? "",
+            row.obstacle ?? "", row.part, report.incompleteness ?? "",
         ]
         return numbers + latencies.map { $0.map(String.init) ?? "" } + costs.map(decimal) + place
     }

@@ -9,9 +9,9 @@ enum Metric: String, CaseIterable, Sendable, Encodable {
     /// The longest wait of the writer beside a backup.
     case longestWriteNanoseconds
 
-    /// The rounds' figures; empty where the row has none.
-    func figures(_ row: BenchmarkRow) -> [Double] {
-        row.samples.compactMap { sample in
+    /// The rounds' figures; nil for rounds without one, so that rounds keep their places.
+    func figures(_ row: BenchmarkRow) -> [Double?] {
+        row.samples.map { sample in
             switch self {
             case .operationsPerSecond: return sample.operationsPerSecond
             case .backgroundWritesPerSecond: return sample.backgroundWritesPerSecond
@@ -45,9 +45,11 @@ enum Metric: String, CaseIterable, Sendable, Encodable {
 /// The first engine against one other, in one benchmark and one metric. For rates the ratio says how many times as
 /// many; for latencies and bytes, how many times as much: there, less than 1 is better.
 struct Comparison: Sendable {
+    let part: String
     let benchmark: String
     let operationsPerTransaction: Int
     let keys: Int
+    let keyBytes: Int
     let valueBytes: Int
     let threads: Int
     let metric: Metric
@@ -73,8 +75,9 @@ struct Comparison: Sendable {
         let ratio = PairedRatio(metric.figures(ours), over: metric.figures(theirs))
         return ratio.map {
             Comparison(
-                benchmark: ours.benchmark, operationsPerTransaction: ours.operationsPerTransaction,
-                keys: ours.keys, valueBytes: ours.valueBytes, threads: ours.threads, metric: metric,
+                part: ours.part, benchmark: ours.benchmark,
+                operationsPerTransaction: ours.operationsPerTransaction, keys: ours.keys,
+                keyBytes: ours.keyBytes, valueBytes: ours.valueBytes, threads: ours.threads, metric: metric,
                 engine: ours.engine, opponent: theirs.engine, ratio: $0)
         }
     }
@@ -93,15 +96,18 @@ struct Comparison: Sendable {
     }
 
     private func isSameBenchmark(as other: Comparison) -> Bool {
-        benchmark == other.benchmark && operationsPerTransaction == other.operationsPerTransaction
-            && keys == other.keys && valueBytes == other.valueBytes && threads == other.threads
+        part == other.part && benchmark == other.benchmark
+            && operationsPerTransaction == other.operationsPerTransaction && keys == other.keys
+            && keyBytes == other.keyBytes && valueBytes == other.valueBytes && threads == other.threads
             && metric == other.metric
     }
 }
 
 extension BenchmarkRow {
+    /// Rounds of one part were measured in turn; those of another part are no pairs with them.
     func isSameBenchmark(as other: BenchmarkRow) -> Bool {
-        benchmark == other.benchmark && operationsPerTransaction == other.operationsPerTransaction
+        part == other.part && benchmark == other.benchmark
+            && operationsPerTransaction == other.operationsPerTransaction
             && keys == other.keys && keyBytes == other.keyBytes && valueBytes == other.valueBytes
             && threads == other.threads
     }
@@ -109,14 +115,17 @@ extension BenchmarkRow {
 
 extension Comparison: Encodable {
     enum CodingKeys: String, CodingKey {
-        case benchmark, operationsPerTransaction, keys, valueBytes, threads, metric, engine, opponent, ratio
+        case part, benchmark, operationsPerTransaction, keys, keyBytes, valueBytes, threads, metric, engine
+        case opponent, ratio
     }
 
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(part, forKey: .part)
         try container.encode(benchmark, forKey: .benchmark)
         try container.encode(operationsPerTransaction, forKey: .operationsPerTransaction)
         try container.encode(keys, forKey: .keys)
+        try container.encode(keyBytes, forKey: .keyBytes)
         try container.encode(valueBytes, forKey: .valueBytes)
         try container.encode(threads, forKey: .threads)
         try container.encode(metric, forKey: .metric)

@@ -5,6 +5,8 @@ enum JSONReport {
     private struct Whole: Encodable {
         let environment: BenchmarkEnvironment
         let isComplete: Bool
+        let interruption: String?
+        let missingParts: [String]
         let rows: [BenchmarkRow]
         let comparisons: [Comparison]
     }
@@ -12,7 +14,8 @@ enum JSONReport {
     static func text(_ report: BenchmarkReport) throws -> String {
         try text(
             Whole(
-                environment: report.environment, isComplete: report.isComplete, rows: report.rows,
+                environment: report.environment, isComplete: report.isComplete,
+                interruption: report.interruption, missingParts: report.missingParts, rows: report.rows,
                 comparisons: report.comparisons))
     }
 

@@ -1,16 +1,19 @@
 import Histogram
 
-/// Latencies in nanoseconds, up to a minute, to three digits.
+/// Latencies in nanoseconds to three digits, up to an hour; what takes longer counts as an hour, but for the longest.
 struct LatencyHistogram: Sendable {
-    private static let longest: UInt64 = 60_000_000_000
+    private static let longest: UInt64 = 3_600_000_000_000
     private var histogram = Histogram<UInt64>(highestTrackableValue: longest)
+    private var greatest: UInt64 = 0
 
     mutating func record(_ nanoseconds: UInt64) {
         histogram.record(min(nanoseconds, Self.longest))
+        greatest = max(greatest, nanoseconds)
     }
 
     mutating func add(_ other: LatencyHistogram) {
         histogram.add(other.histogram)
+        greatest = max(greatest, other.greatest)
     }
 
     /// nil when nothing was recorded.
@@ -20,7 +23,7 @@ struct LatencyHistogram: Sendable {
             count: histogram.totalCount, mean: histogram.mean, deviation: histogram.stdDeviation,
             min: histogram.min,
             distribution: LatencySummary.percentiles.map { histogram.valueAtPercentile($0) },
-            max: histogram.max)
+            max: greatest)
     }
 }
 
@@ -44,7 +47,7 @@ struct LatencySummary: Sendable, Equatable {
     var p9999: UInt64 { distribution[8] }
 }
 
-extension LatencySummary: Encodable {
+extension LatencySummary: Codable {
     private struct Name: CodingKey {
         let stringValue: String
         var intValue: Int? { nil }
@@ -60,9 +63,25 @@ extension LatencySummary: Encodable {
         try container.encode(deviation, forKey: Name(stringValue: "deviation"))
         try container.encode(min, forKey: Name(stringValue: "min"))
         for (percentile, value) in zip(Self.percentiles, distribution) {
-            let text = percentile == percentile.rounded() ? "\(Int(percentile))" : "\(percentile)"
-            try container.encode(value, forKey: Name(stringValue: "p" + text))
+            try container.encode(value, forKey: Self.name(of: percentile))
         }
         try container.encode(max, forKey: Name(stringValue: "max"))
+    }
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: Name.self)
+        count = try container.decode(UInt64.self, forKey: Name(stringValue: "count"))
+        mean = try container.decode(Double.self, forKey: Name(stringValue: "mean"))
+        deviation = try container.decode(Double.self, forKey: Name(stringValue: "deviation"))
+        min = try container.decode(UInt64.self, forKey: Name(stringValue: "min"))
+        distribution = try Self.percentiles.map {
+            try container.decode(UInt64.self, forKey: Self.name(of: $0))
+        }
+        max = try container.decode(UInt64.self, forKey: Name(stringValue: "max"))
+    }
+
+    private static func name(of percentile: Double) -> Name {
+        let text = percentile == percentile.rounded() ? "\(Int(percentile))" : "\(percentile)"
+        return Name(stringValue: "p" + text)
     }
 }

@@ -97,7 +97,7 @@ extension PMDKRow {
         let perOperation = { (total: Double?) in total.map { $0 / Double(row.operationsPerTransaction) } }
         let flushed = row.flushedLinesPerTransaction
         let copied = row.nonTemporalBytesPerTransaction
-        let written = flushed.map { 64 * $0 + (copied ?? 0) }
+        let written = row.putsOnly ? bytesWritten(row) : nil
         let pair = Double(row.keyBytes + row.valueBytes)
         let cells = [
             row.latency.map { "\($0.p9999)" } ?? "-", decimal(perOperation(row.fencesPerTransaction)),
@@ -106,5 +106,25 @@ extension PMDKRow {
             decimal(row.minorFaultsPerOperation), row.domain, row.lease,
         ]
         return zip(extraHeads, cells).map { ($0, $1) }
+    }
+
+    /// Bytes that went to the medium for each transaction, those of checkpoints beside it included.
+    private static func bytesWritten(_ row: BenchmarkRow) -> Double? {
+        row.flushedLinesPerTransaction.map { lines in
+            64 * (lines + (row.checkpointFlushedLinesPerTransaction ?? 0))
+                + (row.nonTemporalBytesPerTransaction ?? 0)
+                + (row.checkpointNonTemporalBytesPerTransaction ?? 0)
+        }
+    }
+}
+
+extension BenchmarkRow {
+    /// Every operation puts a pair; elsewhere bytes written have nothing to be divided by.
+    fileprivate var putsOnly: Bool {
+        switch Workload(rawValue: benchmark) {
+        case .fillseq, .fillrandom, .fillbatch, .loadsorted, .grow, .overwrite, .churn, .longreader:
+            return true
+        default: return false
+        }
     }
 }

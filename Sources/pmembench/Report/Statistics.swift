@@ -46,8 +46,11 @@ struct PairedRatio: Sendable, Equatable, Encodable {
     let rounds: Int
 
     /// nil when there is no pair of positive figures.
-    init?(_ ours: [Double], over theirs: [Double]) {
-        let logarithms = zip(ours, theirs).filter { $0 > 0 && $1 > 0 }.map { log($0 / $1) }
+    init?(_ ours: [Double?], over theirs: [Double?]) {
+        let logarithms = zip(ours, theirs).compactMap { ours, theirs -> Double? in
+            guard let ours, let theirs, ours > 0, theirs > 0 else { return nil }
+            return log(ours / theirs)
+        }
         guard !logarithms.isEmpty else { return nil }
         let moments = Moments(logarithms)
         rounds = logarithms.count

@@ -11,12 +11,12 @@ enum TableReport {
     private static let textColumns: Set<Int> = [0, 1, 19, 20]
 
     static func text(_ report: BenchmarkReport) -> String {
-        let interrupted =
-            report.isComplete ? [] : ["INTERRUPTED: some rows are missing or have fewer rounds."]
+        let interrupted = report.incompleteness.map { ["INCOMPLETE. " + $0] } ?? []
         let table = TextTable.layOut([heads] + report.rows.map(cells), textColumns: textColumns)
         let notes = """
             ops/s: median of the rounds; +-%: half the distance of its extremes. Latencies: one transaction \
-            of the median round. writes/s, write max: a writer beside what is measured, and the longest \
+            of the median round, of openings all rounds; max is that of the transactions that were timed \
+            (--latency-sampling). writes/s, write max: a writer beside what is measured, and the longest \
             that it waited; MB/s: keys and values that a backup copied. -: not known.
             """
         let parts = [
@@ -86,6 +86,8 @@ enum TableReport {
 
     static func decimal(_ number: Double?) -> String {
         guard let number else { return "-" }
+        // Two places after the point would be one digit, or none, of a small ratio.
+        if number > 0, number < 0.1 { return String(format: "%.3g", number) }
         return String(format: number < 10 ? "%.2f" : "%.1f", number)
     }
 
@@ -147,7 +149,8 @@ enum ComparisonTable {
 
         init(_ comparison: Comparison) {
             text = [
-                comparison.benchmark, "\(comparison.operationsPerTransaction)", "\(comparison.keys)",
+                comparison.part, "\(comparison.keyBytes)", comparison.benchmark,
+                "\(comparison.operationsPerTransaction)", "\(comparison.keys)",
                 "\(comparison.valueBytes)", "\(comparison.threads)", comparison.metric.rawValue,
                 comparison.opponent.rawValue,
             ].joined(separator: "|")

@@ -4,7 +4,8 @@ import Foundation
 /// timed, in microseconds.
 enum YCSBReport {
     static func text(_ report: BenchmarkReport) -> String {
-        report.measured.map(block).joined(separator: "\n\n")
+        let head = report.incompleteness.map { ["# INCOMPLETE. " + $0] } ?? []
+        return (head + report.measured.map(block)).joined(separator: "\n\n")
     }
 
     private static func block(_ row: BenchmarkRow) -> String {
@@ -14,6 +15,7 @@ enum YCSBReport {
             "# \(row.benchmark), \(row.engine.rawValue), \(row.threads) threads, \(row.keys) keys of "
                 + "\(row.keyBytes) bytes, values of \(row.valueBytes) bytes, \(row.durability), "
                 + "domain \(row.domain)",
+            "# Latencies and their counts: one in \(row.latencySampling ?? 1) transactions was timed",
             "[OVERALL], RunTime(ms), \(decimal(milliseconds))",
             "[OVERALL], Throughput(ops/sec), \(decimal(row.operationsPerSecond))",
         ]

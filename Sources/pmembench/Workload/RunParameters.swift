@@ -16,9 +16,27 @@ struct RunParameters: Sendable {
 
     var roundOperations: Int { operations ?? keys }
 
+    /// Overwrites beside a view, each of another key.
+    var viewedWrites: Int { min(roundOperations, keys) }
+
+    /// What a workload makes of them.
+    func own(to workload: Workload) -> RunParameters {
+        var own = self
+        if workload.hasOneThread { own.threads = 1 }
+        return own
+    }
+
     /// True when both would measure the same.
     func isSameMeasurement(as other: RunParameters) -> Bool {
         keys == other.keys && shape == other.shape && threads == other.threads && seed == other.seed
+            && roundOperations == other.roundOperations
+    }
+
+    /// True when the row is what these parameters would measure, in as many rounds.
+    func isMeasured(by row: BenchmarkRow) -> Bool {
+        keys == row.keys && shape == PairShape(keyBytes: row.keyBytes, valueBytes: row.valueBytes)
+            && threads == row.threads && seed == row.seed && roundOperations == row.roundOperations
+            && row.rounds.count == rounds
     }
 
     /// Refuses what cannot be, with the remedy.

@@ -77,6 +77,16 @@ enum Workload: String, CaseIterable, Sendable {
         }
     }
 
+    var isOpening: Bool { self == .openClean || self == .openKilled }
+
+    /// One thread does it, whatever `--threads` says.
+    var hasOneThread: Bool {
+        switch self {
+        case .loadsorted, .backup, .openClean, .openKilled: return true
+        default: return false
+        }
+    }
+
     /// Names of other tools for what goes by another name here.
     static let elsewhere = [
         "fillsync": "every write waits for the medium here; use fillrandom",
@@ -113,6 +123,10 @@ struct BenchmarkCase: Sendable {
     let label: String
     let operationsPerTransaction: Int
     let elidesFences: Bool
+
+    func isSame(as other: BenchmarkCase) -> Bool {
+        label == other.label && operationsPerTransaction == other.operationsPerTransaction
+    }
 
     init(
         workload: Workload, label: String? = nil, operationsPerTransaction: Int = 1,
