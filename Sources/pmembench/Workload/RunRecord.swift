@@ -10,9 +10,29 @@ final class RunRecord: Sendable {
         let obstacle: String?
         /// Of an earlier run; it is not measured again.
         let kept: BenchmarkRow?
-        var rounds: [RoundResult] = []
+        var rounds: [RoundResult] = [] { didSet { made = nil } }
+        /// Percentiles take as long to work out as a short round.
+        private var made: BenchmarkRow?
 
-        var row: BenchmarkRow? {
+        init(
+            part: String, parameters: RunParameters, benchmark: BenchmarkCase, engine: EngineName,
+            obstacle: String?, kept: BenchmarkRow?
+        ) {
+            self.part = part
+            self.parameters = parameters
+            self.benchmark = benchmark
+            self.engine = engine
+            self.obstacle = obstacle
+            self.kept = kept
+        }
+
+        /// Worked out once between two rounds.
+        mutating func row() -> BenchmarkRow? {
+            if made == nil { made = makeRow() }
+            return made
+        }
+
+        private func makeRow() -> BenchmarkRow? {
             var row = kept
             if let obstacle {
                 row = BenchmarkRow(parameters, benchmark, engine, obstacle: obstacle)
@@ -91,7 +111,9 @@ final class RunRecord: Sendable {
 
     /// A row for each benchmark and engine with at least one round, or with a reason why there is none.
     var rows: [BenchmarkRow] {
-        state.withLock { $0.entries }.compactMap(\.row)
+        state.withLock { state in
+            state.entries.indices.compactMap { state.entries[$0].row() }
+        }
     }
 
     /// Parts with a benchmark that has fewer rounds than it was to have.
