@@ -50,6 +50,21 @@ import Testing
         #expect(first["engine"] as? String == "libpmemobj")
     }
 
+    /// Rows are kept until their next round, and no longer.
+    @Test func rowsFollowTheirRounds() throws {
+        let record = RunRecord()
+        let benchmark = BenchmarkCase(workload: .readrandom)
+        let parameters = RunParameters.small()
+        let place = record.announce("", parameters, benchmark, [(.pmemstore, nil)]).places[0]
+        #expect(record.rows.isEmpty && record.missingParts == [""])
+        for seconds in [UInt64(1), 2] {
+            let timing = Timing(nanoseconds: seconds * 1_000_000_000)
+            record.add(RoundResult(operations: 600, transactions: 600, timing: timing), to: place)
+            #expect(record.rows.map(\.rounds) == [seconds == 1 ? [600] : [600, 300]])
+        }
+        #expect(record.missingParts.isEmpty)
+    }
+
     @Test func recordsOfATextAreFoundAgain() throws {
         let scratch = try ScratchDirectory()
         let path = scratch.path + "/text"
