@@ -22,7 +22,7 @@ LOAD_ENGINE ?= $(firstword $(subst $(comma), ,$(BENCH_ENGINES)))
 FIGURE_PLAN ?= Benchmarks/figures.cfg
 FIGURE_FRACTION ?= 1
 FIGURE_PARTS ?=
-FIGURE_FILES := README.md docs/benchmark.md
+FIGURE_FILES := --summary README.md --markdown docs/benchmark.md
 BENCH_OUT := bench-out
 comma := ,
 DAX_CACHE := .build-dax
@@ -71,7 +71,7 @@ figures:
 	$(PMEMBENCH) compare --plan $(FIGURE_PLAN) --fraction $(FIGURE_FRACTION) --path $(BENCH_PATH) \
 		$(addprefix --parts ,$(FIGURE_PARTS)) --resume --output $(BENCH_OUT)/figures.json
 	$(PMEMBENCH) report $(BENCH_OUT)/figures.json --directory $(BENCH_OUT)/figures \
-		$(addprefix --markdown ,$(FIGURE_FILES))
+		$(FIGURE_FILES)
 
 # Instructions of a get and of a transaction of one put, counted by valgrind, against Benchmarks/instructions.golden.
 instructions:

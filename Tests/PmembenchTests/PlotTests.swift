@@ -124,6 +124,15 @@ import Testing
         #expect(!text.contains("| open_killed | 10 | 100 | 1 |"))
     }
 
+    @Test func summariesHaveEachWorkloadOnce() throws {
+        let other = Self.rows("two", rate: 5, rounds: 2) + Self.rows("one", rate: 10, rounds: 2)
+        let report = try Self.saved(Self.rows("one", rate: 100, rounds: 2) + other)
+        let lines = MarkdownTable(report: report, isSummary: true).text.split(separator: "\n")
+        #expect(lines.filter { $0.hasPrefix("| readrandom ") }.count == 1)
+        #expect(!lines.contains { $0.contains("less is better") || $0.contains("opening") })
+        #expect(MarkdownTable(report: report).text.contains("| readrandom | 20 |"))
+    }
+
     // MARK: Several reports
 
     private static func report(

@@ -20,13 +20,18 @@ struct ReportCommand: ParsableCommand {
         help: "Markdown file whose table between the marks of pmembench is to be rewritten; may be repeated.")
     var markdown: [String] = []
 
+    @Option(help: "The same with a shorter table: rates of the first keys and values; may be repeated.")
+    var summary: [String] = []
+
     func run() throws {
-        guard directory != nil || !markdown.isEmpty else {
-            throw BenchmarkFailure(.usage, "name --directory for plots, or --markdown for a table")
+        guard directory != nil || !markdown.isEmpty || !summary.isEmpty else {
+            throw BenchmarkFailure(
+                .usage, "name --directory for plots, or --markdown or --summary for a table")
         }
         let report = try SavedReport(joining: files.map { try SavedReport(path: $0) })
         if let directory { try draw(report, in: directory) }
         for path in markdown { try MarkdownTable(report: report).rewrite(path) }
+        for path in summary { try MarkdownTable(report: report, isSummary: true).rewrite(path) }
     }
 
     private func draw(_ report: SavedReport, in directory: String) throws {

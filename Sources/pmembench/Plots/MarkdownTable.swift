@@ -6,6 +6,8 @@ struct MarkdownTable {
     static let end = "<!-- pmembench:end -->"
 
     let report: SavedReport
+    /// Rates of the first row's keys and values alone, each workload once.
+    var isSummary = false
 
     var text: String {
         let engine = report.engines.first ?? "-"
@@ -26,9 +28,12 @@ struct MarkdownTable {
             opponent's median transaction takes, which other work on the machine moves least.
             \(versions).
             """
-        let tables = [[head] + lines(engine), costs(engine), openings].filter { !$0.isEmpty }
+        let tables =
+            isSummary ? [[head] + lines(engine)] : [[head] + lines(engine), costs(engine), openings]
         return
-            ([Self.begin, wrapped(intro)] + tables.flatMap { [""] + $0 } + ["", wrapped(waits), Self.end])
+            ([Self.begin, wrapped(intro)] + tables.filter { !$0.isEmpty }.flatMap { [""] + $0 } + [
+                "", wrapped(waits), Self.end,
+            ])
             .joined(separator: "\n")
     }
 
@@ -37,7 +42,7 @@ struct MarkdownTable {
         let rows = report.rows.filter {
             $0.engine == engine && $0.isForPlots != true && !$0.benchmark.hasPrefix("open_")
         }
-        return rows.flatMap { row -> [String] in
+        return (isSummary ? summary(rows) : rows).flatMap { row -> [String] in
             let own = report.comparisons.filter { $0.identity == row.identity }
             return ["operationsPerSecond", "backgroundWritesPerSecond"].compactMap { metric in
                 own.filter { $0.metric == metric }.min { $0.ratio.ratio < $1.ratio.ratio }.map { worst in
@@ -46,6 +51,15 @@ struct MarkdownTable {
                     return line(row, worst, isWriter: isWriter, median: isWriter ? nil : median)
                 }
             }
+        }
+    }
+
+    private func summary(_ rows: [SavedReport.Row]) -> [SavedReport.Row] {
+        var seen: Set<String> = []
+        return rows.filter { row in
+            row.keys == rows[0].keys && row.keyBytes == rows[0].keyBytes
+                && row.valueBytes == rows[0].valueBytes
+                && seen.insert("\(row.benchmark) \(row.operationsPerTransaction) \(row.threads)").inserted
         }
     }
 
