@@ -14,14 +14,14 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     /// Chunks that only deletes and checkpoints may take, so that these work in a full store.
     package private(set) var reserveChunks = 0
 
-    /// Nodes of the newest commit that have no place on the medium: slots that the next checkpoint will need.
-    package var dirtyNodes = 0
-    /// Free slots in chunks of nodes.
-    private var freeNodeSlots = 0
+    /// What the next checkpoint needs for nodes, and what there is.
+    package var nodeRoom = NodeRoom()
 
     private var current: [Int]
     private var partial: [[UInt32]]
     private var freeHint = 0
+    /// Free chunks are being used up: since one was taken, nothing has come back.
+    private var isTakingChunks = false
     /// While chunks are restored: those that the last run still has to have.
     private var runBodies = 0..<0
 
@@ -98,7 +98,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
             unsafe map.saved(index).pointee.bitmapChecksum = UInt32(truncatingIfNeeded: descriptor >> 32)
             unsafe map.saved(index).pointee.liveSlots = live
             unsafe chunk.pointee.freeSlots = unsafe chunk.pointee.slotCount - live
-            if kind == Chunk.slab { freeNodeSlots += unsafe Int(chunk.pointee.freeSlots) }
+            if kind == Chunk.slab { nodeRoom.addFree(unsafe Int(chunk.pointee.freeSlots)) }
             list(index)
         } else {
             throw ChunkMap.damaged(index, "kind \(kind)")
@@ -135,12 +135,13 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         else { return nil }
         freeHint = index
         freeChunks -= 1
+        isTakingChunks = true
         return index
     }
 
     private mutating func giveBackChunk(_ index: Int) {
         let chunk = unsafe map[index]
-        if unsafe chunk.pointee.kind == Chunk.slab { freeNodeSlots -= unsafe Int(chunk.pointee.freeSlots) }
+        if unsafe chunk.pointee.kind == Chunk.slab { nodeRoom.addFree(unsafe -Int(chunk.pointee.freeSlots)) }
         unsafe chunk.pointee.kind = Chunk.free
         unsafe chunk.pointee.isListed = 0
         unsafe chunk.pointee.freeSlots = 0
@@ -158,11 +159,11 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     {
         let index = current[sizeClass]
         if index >= 0, let offset = takeSlot(index) {
-            if sizeClass == SizeClass.node { freeNodeSlots -= 1 }
+            if sizeClass == SizeClass.node { nodeRoom.addFree(-1) }
             return offset
         }
         let offset = try allocateElsewhere(sizeClass, mayUseReserve: mayUseReserve)
-        if sizeClass == SizeClass.node, offset != nil { freeNodeSlots -= 1 }
+        if sizeClass == SizeClass.node, offset != nil { nodeRoom.addFree(-1) }
         return offset
     }
 
@@ -200,7 +201,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
             setGeometry(index, sizeClass)
             if unsafe map[index].pointee.slotCount > 0 {
                 unsafe prepareBusy(index)
-                if sizeClass == SizeClass.node { freeNodeSlots += unsafe Int(map[index].pointee.slotCount) }
+                if sizeClass == SizeClass.node { nodeRoom.addFree(unsafe Int(map[index].pointee.slotCount)) }
                 current[sizeClass] = index
                 return takeSlot(index)
             }
@@ -244,11 +245,11 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         return found
     }
 
-    /// A chunk becomes a candidate once an eighth of it is free: few, but long, stretches are filled in order.
+    /// A chunk becomes a candidate once a thirty-second of it is free: what is scattered more thinly lies fallow.
     private mutating func list(_ index: Int) {
         let chunk = unsafe map[index]
         guard let sizeClass = unsafe Chunk.sizeClass(chunk.pointee.kind), unsafe chunk.pointee.isListed == 0,
-            unsafe chunk.pointee.freeSlots > chunk.pointee.slotCount / 8, current[sizeClass] != index
+            unsafe chunk.pointee.freeSlots > chunk.pointee.slotCount / 32, current[sizeClass] != index
         else { return }
         unsafe chunk.pointee.isListed = 1
         partial[sizeClass].append(UInt32(index))
@@ -272,7 +273,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         let count = group.bits.nonzeroBitCount
         unsafe words[word] &= ~group.bits
         unsafe chunk.pointee.freeSlots += UInt32(count)
-        if unsafe chunk.pointee.kind == Chunk.slab { freeNodeSlots += count }
+        if unsafe chunk.pointee.kind == Chunk.slab { nodeRoom.release(count) }
         if unsafe chunk.pointee.hint > UInt32(word) { unsafe chunk.pointee.hint = UInt32(word) }
         if unsafe chunk.pointee.freeSlots == chunk.pointee.slotCount, !isCurrent(group.chunk) {
             giveBackChunk(group.chunk)
@@ -401,6 +402,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         unsafe map[first].pointee.kind = Chunk.run
         unsafe map[first].pointee.runLength = UInt32(length)
         freeChunks -= length
+        isTakingChunks = true
     }
 
     private mutating func claimRun(_ first: Int, length: Int) throws(StoreError) {
@@ -418,17 +420,41 @@ package struct RecordHeap<M: Medium>: ~Copyable {
 
     // MARK: Numbers
 
-    /// True when the store should grow before it has to.
+    /// True when the store should have more space before it has to.
     @inline(__always)
-    package var isLow: Bool { freeChunks < heldBackChunks + 2 + chunkCount >> 6 }
+    package var isLow: Bool {
+        freeChunks < heldBackChunks + 2 + chunkCount >> 6 && (isTakingChunks || isShort)
+    }
 
-    /// Node slots that a checkpoint can count on: free ones, and what the free chunks hold.
-    package var nodeRoom: Int { freeNodeSlots + freeChunks * Self.nodesPerChunk }
+    /// True when it should grow at once, whatever a checkpoint will set free.
+    package var isShort: Bool { freeChunks < heldBackChunks + 1 + chunkCount >> 7 }
+
+    /// A checkpoint has set free what it could: for a while, slots are found without taking chunks.
+    package mutating func endReturning() {
+        nodeRoom.endReturning()
+        isTakingChunks = false
+    }
+
+    /// Bytes of chunks that hold something.
+    package var usedBytes: Int { (chunkCount - freeChunks) << Int(Space.chunkShift) }
+
+    /// Node slots that a checkpoint would lack, were `more` nodes dirty and were there none in free chunks but those
+    /// that there are; 0 or less: none.
+    @inline(__always)
+    package func missingNodeSlots(_ more: Int) -> Int {
+        nodeRoom.missing(more) - freeChunks * Self.nodesPerChunk
+    }
+
+    /// True for the slot of a node of ordinary size.
+    @inline(__always)
+    package func isNodeSlot(_ offset: UInt64) -> Bool {
+        unsafe map[ChunkMap.index(offset)].pointee.kind == Chunk.slab
+    }
 
     /// Chunks that puts leave alone: the reserve, and what the next checkpoint will need for dirty nodes.
     @inline(__always)
     private var heldBackChunks: Int {
-        let missing = dirtyNodes - freeNodeSlots
+        let missing = nodeRoom.missing()
         return missing > 0 ? reserveChunks + 1 + missing / Self.nodesPerChunk : reserveChunks
     }
 

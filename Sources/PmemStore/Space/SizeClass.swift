@@ -1,9 +1,9 @@
 /// Slot sizes. Class 0 is for tree nodes; the others are for records and for large values below a chunk.
 ///
-/// Multiples of 64 bytes up to 1 KiB, then four sizes for each doubling up to 64 KiB, then fractions of a chunk.
-/// Rounding up costs less than a line up to 1 KiB and up to a quarter of the length up to a quarter of a chunk, but for
-/// a third right above 64 KiB. Beyond, only the third, the half and the whole of a chunk are left: up to a third, a
-/// half and as much again.
+/// Multiples of 64 bytes up to 2 KiB, then eight sizes for each doubling up to 64 KiB, then fractions of a chunk.
+/// Rounding up costs less than a line up to 2 KiB and up to an eighth of the length up to 64 KiB. Above, it costs up to
+/// a third at first, then a quarter of the length up to a quarter of a chunk. Beyond, only the third, the half and the
+/// whole of a chunk are left: up to a third, a half and as much again.
 package enum SizeClass {
     /// The class of tree nodes of ordinary size.
     package static let node = 0
@@ -17,10 +17,10 @@ package enum SizeClass {
     /// Bytes of a slot, by class.
     package static let slotBytes: [Int] = {
         var sizes = [1024]
-        sizes += stride(from: 64, through: 1024, by: 64)
+        sizes += stride(from: 64, through: 2048, by: 64)
         var step = 256
         while let last = sizes.last, last < 65_536 {
-            sizes += stride(from: last + step, through: last + 4 * step, by: step)
+            sizes += stride(from: last + step, through: last + 8 * step, by: step)
             step *= 2
         }
         sizes += fractions.map { chunkRoom / $0 & ~63 }
@@ -32,13 +32,13 @@ package enum SizeClass {
     /// The smallest class for records of `byteCount` bytes; nil when only a run of chunks is large enough.
     @inline(__always)
     package static func index(for byteCount: Int) -> Int? {
-        if byteCount <= 1024 { return max(1, (byteCount + 63) >> 6) }
+        if byteCount <= 2048 { return max(1, (byteCount + 63) >> 6) }
         return largerIndex(for: byteCount)
     }
 
     private static func largerIndex(for byteCount: Int) -> Int? {
         if byteCount > largestSlot { return nil }
-        var low = 17
+        var low = 33
         var high = count - 1
         while low < high {
             let middle = (low + high) / 2

@@ -7,6 +7,10 @@ package struct SpaceLedger<M: Medium>: ~Copyable {
     package var release: SpaceRelease<M>
     /// Deltas that no durable checkpoint holds, in the order of the commits.
     package private(set) var pending = WordList(capacity: 1 << 16)
+    /// Bytes that a record gives back, large values included, on the average of the last checkpoint in which some died.
+    package private(set) var meanRecordBytes = 64
+    private var deadRecords = 0
+    private var deadBytes = 0
 
     package init(medium: M, map: ChunkMap) {
         self.medium = medium
@@ -28,7 +32,9 @@ package struct SpaceLedger<M: Medium>: ~Copyable {
 
     /// Turns the pending births and deaths into bits, and the dead into what may be set free after the checkpoint.
     package mutating func apply() throws(StoreError) {
+        (deadRecords, deadBytes) = (0, 0)
         for index in 0..<pending.count { try apply(pending[index]) }
+        if deadRecords > 0 { meanRecordBytes = deadBytes / deadRecords }
         pending.truncate(to: 0)
         // Nodes that died while they were being written are dead in the next checkpoint, not in this one.
         add(release.lateDeaths)
@@ -44,10 +50,27 @@ package struct SpaceLedger<M: Medium>: ~Copyable {
         }
         if word & Delta.external != 0 {
             let extent = unsafe RecordPointer(medium.read(offset, Record.headerBytes)).external
+            deadBytes += byteCount(at: extent.offset)
             try live.died(extent.offset)
             release.add(extent.offset, recordOffset: offset, word)
         }
+        if word & (Delta.node | Delta.spill) == 0 {
+            deadRecords += 1
+            deadBytes += byteCount(at: offset)
+        }
         try live.died(offset)
         release.add(offset, recordOffset: offset, word)
+    }
+
+    /// Of the slot or run at an offset; 0 beyond the store, which is for whoever takes it out of the books to say.
+    @inline(__always)
+    private func byteCount(at offset: UInt64) -> Int {
+        let index = ChunkMap.index(offset)
+        guard index < live.map.limit else { return 0 }
+        let chunk = unsafe live.map[index]
+        if unsafe chunk.pointee.kind == Chunk.run {
+            return unsafe Int(chunk.pointee.runLength) << Int(Space.chunkShift)
+        }
+        return unsafe Int(chunk.pointee.slotBytes)
     }
 }

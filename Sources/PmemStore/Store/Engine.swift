@@ -85,6 +85,14 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
         return (UInt64(writer.heap.freeChunks) << Space.chunkShift, writer.log.usedBytes)
     }
 
+    /// Where the bytes are. O(chunks) under the gate.
+    package func spaceUse() -> SpaceUse {
+        let isMine = gate.isMine
+        if !isMine { gate.enterForMaintenance() }
+        defer { if !isMine { gate.leave() } }
+        return SpaceUse(map, count: writer.heap.chunkCount, logBytes: writer.log.capacity)
+    }
+
     /// Why commits are refused; nil while they are not.
     package func poisonReason() -> String? {
         gate.enterForMaintenance()
@@ -133,12 +141,12 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     private var isCheckpointDue: Bool {
         gate.enterForMaintenance()
         defer { gate.leave() }
-        return writer.isCheckpointDue
+        return writer.isCheckpointDue || writer.isReleaseDue
     }
 
     private func growInBackground() {
         touchSpareNodes()
-        while !growths.isEnding, (try? growIfLow()) ?? false {}
+        while !growths.isEnding, (try? growIfDue()) ?? false {}
     }
 
     /// Has the page of the next arena of tree nodes zeroed. Advice only: kernels before 5.14 do not know it.
@@ -151,10 +159,10 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
         }
     }
 
-    private func spaceState() -> (isLow: Bool, chunks: Int) {
+    private func spaceState() -> (isGrowthDue: Bool, chunks: Int) {
         gate.enterForMaintenance()
         defer { gate.leave() }
-        return (writer.heap.isLow, writer.heap.chunkCount)
+        return (writer.isGrowthDue, writer.heap.chunkCount)
     }
 
     // MARK: WriterMaintenance
@@ -198,17 +206,17 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
         return try growing.withLock { _ throws(StoreError) in
             let added = (spaceState().chunks - before) << Int(Space.chunkShift)
             if added >= needed + 2 * Space.chunkBytes { return true }
-            return try addSegment(atLeast: needed)
+            return try addSegment(atLeast: needed, spareChunks: 4)
         }
     }
 
-    /// Adds a segment ahead of need. False: there is no need, or the quota does not allow it. On a full disk each
+    /// Adds a segment ahead of need. False: there is none, or the quota does not allow it. On a full disk each
     /// commit asks again; it is tried once a second. Whoever cannot do without space does not wait for that.
-    private func growIfLow() throws(StoreError) -> Bool {
+    private func growIfDue() throws(StoreError) -> Bool {
         try growing.withLock { notBefore throws(StoreError) in
-            guard spaceState().isLow, cpm_monotonic_nanoseconds() >= notBefore else { return false }
+            guard spaceState().isGrowthDue, cpm_monotonic_nanoseconds() >= notBefore else { return false }
             do throws(StoreError) {
-                return try addSegment(atLeast: 0)
+                return try addSegment(atLeast: 0, spareChunks: 2)
             } catch {
                 notBefore = cpm_monotonic_nanoseconds() + 1_000_000_000
                 throw error
@@ -216,12 +224,12 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
         }
     }
 
-    /// Adds a segment, of a 32nd of the store or as much as is needed. While ``growing`` is held.
-    private func addSegment(atLeast needed: Int) throws(StoreError) -> Bool {
+    /// Adds a segment, of a 32nd of the store or as much as is needed and `spareChunks`. While ``growing`` is held.
+    private func addSegment(atLeast needed: Int, spareChunks: Int) throws(StoreError) -> Bool {
         guard let growth else { return false }
         let size = UInt64(spaceState().chunks) << Space.chunkShift
-        let step = min(max(size / 32, 8 << 20), 1 << 30)
-        let required = UInt64(needed) + 4 * UInt64(Space.chunkBytes)
+        let step = min(max(size / 32, 4 << 20), 1 << 30)
+        let required = UInt64(needed + spareChunks * Space.chunkBytes)
         let left = quotaBytes > size ? quotaBytes - size : 0
         let wanted = min(max(step, required), left) & ~UInt64(Space.chunkBytes - 1)
         if wanted < min(required, 2 * UInt64(Space.chunkBytes)) || wanted < UInt64(needed) { return false }

@@ -338,6 +338,9 @@ public final class Store: Sendable {
         }
     }
 
+    /// Where the bytes of the files are. O(chunks of 2 MiB), while writers wait.
+    public var spaceUse: SpaceUse { health.isInherited ? SpaceUse() : engine.spaceUse() }
+
     /// Numbers of the store's work since it was opened.
     public var statistics: Statistics {
         let writer = unsafe counters.writer.pointee

@@ -58,6 +58,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         }
         // 2. Write dirty nodes to fresh slots, then the allocation state to the copies that do not count.
         let root = try writeNodes(cut)
+        let late = ledger.release.lateDeaths.count
         try loadBusyBitmaps()
         try ledger.apply()
         adoptGrownSegments()
@@ -76,7 +77,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         superblock = next
         isShrunk = false
         // 6. The log before the cut is free, and what the cut's commits replaced can be used again.
-        finish(cut)
+        finish(cut, lateDeaths: late)
         try releaseSpace(upTo: cut.pin.commit)
         return true
     }
@@ -101,6 +102,8 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         writer.pointee.epoch += 1
         writer.pointee.cutCommit = pin.commit
         writer.pointee.pace.begin()
+        writer.pointee.dead.cut()
+        writer.pointee.heap.nodeRoom.cut(isSeen: readers.pinnedCommits().contains { $0 < pin.commit })
         ledger.release.cut(epoch: epoch, lastCommit: pin.commit)
         return Cut(
             pin: pin, epoch: epoch, logPosition: writer.pointee.log.tail,
@@ -127,16 +130,20 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         ledger.add(nodes.births)
         ledger.release.lateDeaths += nodes.lateDeaths
         try giveBackSlots(lateDeaths: nodes.lateDeaths.count)
-        if case .failure = result { unpinAfterFailure(cut) }
+        if case .failure = result { try unpinAfterFailure(cut) }
         return try result.get()
     }
 
-    private func unpinAfterFailure(_ cut: Cut) {
+    private func unpinAfterFailure(_ cut: Cut) throws(StoreError) {
         gate.enterForMaintenance()
+        writer.pointee.heap.nodeRoom.end(isDurable: false, late: ledger.release.lateDeaths.count)
+        writer.pointee.dead.cancel()
         endCut(cut)
         gate.leave()
         ledger.add(ledger.release.lateDeaths)
         ledger.release.lateDeaths = []
+        // A reader that has gone may have kept slots that the next attempt needs.
+        try releaseSpace(upTo: superblock.commit)
     }
 
     private func takeSlot(_ bytes: Int) throws(StoreError) -> UInt64 {
@@ -147,7 +154,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
             guard let offset = try writer.pointee.heap.allocate(byteCount: bytes, mayUseReserve: true) else {
                 throw .commit(.full(quotaBytes: 0, neededBytes: UInt64(bytes)))
             }
-            writer.pointee.heap.dirtyNodes -= 1
+            writer.pointee.heap.nodeRoom.takeSlot()
             return offset
         }
         for _ in 0..<SlotSupply.batch {
@@ -158,7 +165,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
             }
             slots.add(offset)
             // A dirty node's slot is no longer to be found, it is at hand.
-            writer.pointee.heap.dirtyNodes -= 1
+            writer.pointee.heap.nodeRoom.takeSlot()
         }
         guard let slot = slots.take() else {
             throw .commit(.full(quotaBytes: 0, neededBytes: UInt64(bytes)))
@@ -170,11 +177,12 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
     private func giveBackSlots(lateDeaths: Int) throws(StoreError) {
         gate.enterForMaintenance()
         defer { gate.leave() }
-        writer.pointee.heap.dirtyNodes += lateDeaths
+        var unused = 0
         while let slot = slots.take() {
-            writer.pointee.heap.dirtyNodes += 1
+            unused += 1
             try writer.pointee.heap.release(slot)
         }
+        writer.pointee.heap.nodeRoom.endWriting(late: lateDeaths, unused: unused)
     }
 
     /// The store grows while a checkpoint runs, and the checkpoint may have taken slots in what was added.
@@ -272,11 +280,12 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
 
     // MARK: Step 6
 
-    private func finish(_ cut: Cut) {
+    private func finish(_ cut: Cut, lateDeaths: Int) {
         gate.enterForMaintenance()
         writer.pointee.log.free(upTo: cut.logPosition)
         writer.pointee.log.generation = superblock.generation
         writer.pointee.pace.end(operations: cut.operations)
+        writer.pointee.heap.nodeRoom.end(isDurable: true, late: lateDeaths)
         endCut(cut)
         gate.leave()
     }
@@ -298,6 +307,10 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
             for group in batch { try writer.pointee.heap.release(group) }
             batch = ledger.release.next()
         }
+        gate.enterForMaintenance()
+        writer.pointee.heap.endReturning()
+        writer.pointee.dead.endReturning(meanBytes: ledger.meanRecordBytes)
+        gate.leave()
     }
 }
 

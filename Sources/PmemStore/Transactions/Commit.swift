@@ -38,7 +38,7 @@ extension Writer {
         publish()
         // 8. Wake whoever waits for a threshold.
         if isCheckpointDue { maintenance?.wake(forGrowth: false) }
-        if heap.isLow || trees.pool.hasFreshSpare { maintenance?.wake(forGrowth: true) }
+        if heap.isLow || trees.pool.hasFreshSpare { wakeForSpace() }
         return commit
     }
 
@@ -88,19 +88,22 @@ extension Writer {
     /// could not be saved any more, and so could not free anything either.
     @inline(__always)
     private mutating func makeNodeRoom() throws(StoreError) {
-        if nodesNeeded <= heap.nodeRoom { return }
+        if missingNodeSlots <= 0 { return }
         try waitForNodeRoom()
     }
 
-    /// Dirty nodes after this commit, at most: the last put and the catalog may copy or split two more paths.
+    /// Node slots that the next checkpoint would lack after this commit, at most: the last put and the catalog may copy
+    /// or split two more paths.
     @inline(__always)
-    private var nodesNeeded: Int { heap.dirtyNodes + trees.created.count + 2 * NodeLayout.depthLimit }
+    private var missingNodeSlots: Int {
+        heap.missingNodeSlots(trees.created.count + 2 * NodeLayout.depthLimit)
+    }
 
     @inline(never)
     private mutating func waitForNodeRoom() throws(StoreError) {
         var attempt = 0
-        while nodesNeeded > heap.nodeRoom {
-            let bytes = (nodesNeeded - heap.nodeRoom) * NodeLayout.byteCount
+        while missingNodeSlots > 0 {
+            let bytes = missingNodeSlots * NodeLayout.byteCount
             guard let maintenance else { throw .commit(.full(quotaBytes: 0, neededBytes: UInt64(bytes))) }
             try maintenance.makeSpace(bytes, attempt: attempt)
             attempt += 1
@@ -168,6 +171,24 @@ extension Writer {
     @inline(__always)
     package var isCheckpointDue: Bool { pace.isDue || log.isFilling }
 
+    /// Low on space: what is dead comes back by a checkpoint, which costs no more space than there is; else the store
+    /// grows, in time.
+    @inline(never)
+    private func wakeForSpace() {
+        if isReleaseDue { maintenance?.wake(forGrowth: false) }
+        if isGrowthDue || trees.pool.hasFreshSpare { maintenance?.wake(forGrowth: true) }
+    }
+
+    /// A checkpoint should begin for the sake of the space that it sets free.
+    package var isReleaseDue: Bool {
+        heap.isLow && cutCommit == 0 && dead.returning == 0 && dead.isWorthFreeing(usedBytes: heap.usedBytes)
+    }
+
+    /// The store should grow: no checkpoint sets enough free, or not in time.
+    package var isGrowthDue: Bool {
+        heap.isLow && (heap.isShort || !dead.isWorthFreeing(usedBytes: heap.usedBytes))
+    }
+
     // MARK: Step 7
 
     @inline(__always)
@@ -177,6 +198,7 @@ extension Writer {
         adoptCreated(born: number)
         for index in 0..<set.births.count { deltas.append(set.births[index]) }
         for index in 0..<set.deaths.count { deltas.append(set.deaths[index]) }
+        dead.add(set.deaths.count)
         pace.logged &+= UInt64(set.count + set.largeBytes / Pace.bytesPerOperation)
         commit = number
         set.clear()
@@ -195,7 +217,7 @@ extension Writer {
         for index in 0..<replaced.count {
             let reference = NodeReference(raw: replaced[index])
             if !reference.isResident {
-                deltas.append(reference.offset | Delta.death | Delta.node)
+                addDeath(ofNodeAt: reference.offset)
                 continue
             }
             let node = NodePointer(resident: reference)
@@ -207,7 +229,13 @@ extension Writer {
             if !retirePlace(node) { cleaned += 1 }
             reclaimer.retire(node, dead: number)
         }
-        heap.dirtyNodes -= cleaned
+        heap.nodeRoom.addDirty(-cleaned)
+    }
+
+    @inline(__always)
+    private mutating func addDeath(ofNodeAt offset: UInt64) {
+        deltas.append(offset | Delta.death | Delta.node)
+        if heap.isNodeSlot(offset) { heap.nodeRoom.addDead() }
     }
 
     /// A node's copy on the medium dies with it; false when it has none. While a checkpoint runs it may be about to
@@ -215,11 +243,13 @@ extension Writer {
     @inline(__always)
     private mutating func retirePlace(_ node: NodePointer) -> Bool {
         let word = unsafe node.address + NodeLayout.placeOffset
-        let place =
-            unsafe node.header.pointee.born <= cutCommit
-            ? cpm_fetch_or8(word, NodeLayout.placeDead) : cpm_load8(word)
-        if place == 0 { return false }
-        deltas.append(NodeReference(raw: place).offset | Delta.death | Delta.node)
+        let isOfCut = unsafe node.header.pointee.born <= cutCommit
+        let place = unsafe isOfCut ? cpm_fetch_or8(word, NodeLayout.placeDead) : cpm_load8(word)
+        if place == 0 {
+            if isOfCut { heap.nodeRoom.addLate() }
+            return false
+        }
+        addDeath(ofNodeAt: NodeReference(raw: place).offset)
         return true
     }
 
@@ -237,7 +267,7 @@ extension Writer {
                 dirtied += 1
             }
         }
-        heap.dirtyNodes += dirtied
+        heap.nodeRoom.addDirty(dirtied)
     }
 }
 

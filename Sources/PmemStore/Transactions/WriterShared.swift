@@ -18,6 +18,8 @@ package struct WriterShared<M: Medium>: ~Copyable {
     package var nextTable: UInt32
     /// Births and deaths since the last cut.
     package var deltas = WordList(capacity: 1 << 16)
+    /// What the records among these will give back.
+    package var dead = DeadRecords()
     /// The commit whose nodes the checkpointer is writing; 0 while it writes none. Retiring a node of that commit needs
     /// an atomic mark; younger ones it cannot meet.
     package var cutCommit: UInt64 = 0
@@ -71,6 +73,10 @@ extension Writer {
     package var deltas: WordList {
         @inline(__always) _read { yield unsafe shared.pointee.deltas }
         @inline(__always) nonmutating _modify { yield unsafe &shared.pointee.deltas }
+    }
+    package var dead: DeadRecords {
+        @inline(__always) _read { yield unsafe shared.pointee.dead }
+        @inline(__always) nonmutating _modify { yield unsafe &shared.pointee.dead }
     }
     package var cutCommit: UInt64 {
         @inline(__always) _read { yield unsafe shared.pointee.cutCommit }

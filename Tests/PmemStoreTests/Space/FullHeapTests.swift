@@ -87,9 +87,9 @@ struct FullHeapTests {
         try put(0)
         let maintenance = store.engine.writer.maintenance
         store.engine.writer.maintenance = nil
-        store.engine.writer.heap.dirtyNodes += 1_000_000
+        store.engine.writer.heap.nodeRoom.addDirty(1_000_000)
         expectFull { try put(1) }
-        store.engine.writer.heap.dirtyNodes -= 1_000_000
+        store.engine.writer.heap.nodeRoom.addDirty(-1_000_000)
         expectFull { for number in 1..<10_000 { try put(number) } }
         store.engine.writer.maintenance = maintenance
         try put(10_000)
