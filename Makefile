@@ -73,7 +73,7 @@ figures:
 	$(PMEMBENCH) report $(BENCH_OUT)/figures.json --directory $(BENCH_OUT)/figures \
 		$(FIGURE_FILES)
 
-# Instructions of a get and of a transaction of one put, counted by valgrind, against Benchmarks/instructions.golden.
+# Instructions of a get, a put and a multi-get, counted by valgrind, against Benchmarks/instructions.golden.
 instructions:
 	@scripts/ensure-packages $(PACKAGES) $(ENGINE_PACKAGES) valgrind gcc libc6-dev binutils
 	@scripts/check-swift

@@ -125,6 +125,23 @@ __attribute__((target("avx2"))) static uint64_t cpm_count_below_avx2(const uint6
 }
 #endif
 
+#if defined(__x86_64__)
+// Eight words at once; of the last ones, those that are not there are masked out.
+__attribute__((target("avx512f"))) static uint64_t cpm_count_below_avx512(const uint64_t *words, uint64_t count,
+                                                                          uint64_t bound) {
+    typedef uint64_t eight __attribute__((vector_size(64), aligned(8)));
+    const eight limit = {bound, bound, bound, bound, bound, bound, bound, bound};
+    enum { below = 1 };  // of the comparisons that there are
+    uint64_t sum = 0;
+    for (; count >= 8; words += 8, count -= 8)
+        sum += (uint64_t)__builtin_popcount(__builtin_ia32_ucmpq512_mask(*(const eight *)words, limit, below, 0xff));
+    if (count == 0) return sum;
+    const uint8_t mask = (uint8_t)((1u << count) - 1);
+    const eight rest = __builtin_ia32_loaddqudi512_mask((const long long *)words, (eight){0}, mask);
+    return sum + (uint64_t)__builtin_popcount(__builtin_ia32_ucmpq512_mask(rest, limit, below, mask));
+}
+#endif
+
 static inline uint64_t cpm_count_below_portable(const uint64_t *words, uint64_t count, uint64_t bound) {
     const uint64_t *base = words;
     while (count > 1) {
@@ -135,9 +152,15 @@ static inline uint64_t cpm_count_below_portable(const uint64_t *words, uint64_t 
     return (uint64_t)(base - words) + (count == 1 && *base < bound);
 }
 
+#if defined(__x86_64__)
+static inline int cpm_has_avx2(void) { return __builtin_cpu_supports("avx2") != 0; }
+#endif
+
 static inline uint64_t cpm_count_below(const uint64_t *words, uint64_t count, uint64_t bound) {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2")) return cpm_count_below_avx2(words, count, bound);
+    // The processors that have this one, from Ice Lake and Zen 4 on, do not slow down for the widest vectors.
+    if (__builtin_cpu_supports("avx512vbmi2")) return cpm_count_below_avx512(words, count, bound);
+    if (cpm_has_avx2()) return cpm_count_below_avx2(words, count, bound);
 #endif
     return cpm_count_below_portable(words, count, bound);
 }

@@ -25,6 +25,13 @@ internal import CPmem
         _TableRoot(view: TableView(space: writer.space, tree: try writer.root(of: table.number)))
     }
 
+    /// For this module's own use. The way to the key is kept for a put that follows.
+    public borrowing func _find(
+        _ key: UnsafeRawBufferPointer, in table: Table
+    ) throws(StoreError) -> UnsafeRawBufferPointer? {
+        try unsafe writer.find(key, table: table.number)
+    }
+
     // MARK: Puts
 
     /// Puts a value under a key, in place of the one there.

@@ -160,7 +160,9 @@ extension Writer {
     /// The last change of the commit, after which nothing but the fence can fail.
     @inline(__always)
     private mutating func applyLast(_ isFound: Bool) throws(StoreError) {
-        trees.beginPlacing(commit: commit + 1, newestPin: readers.newestPin(before: commit + 1))
+        let pins = reclaimer.pins
+        trees.beginPlacing(
+            commit: commit + 1, newestPin: max(pins.newest, cutCommit), oldPin: max(pins.old, cutCommit))
         defer { trees.endPlacing() }
         try applyLocated(isFound)
     }

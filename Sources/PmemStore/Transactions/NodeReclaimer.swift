@@ -8,6 +8,8 @@ internal import Glibc
 /// write gate.
 package struct NodeReclaimer: ~Copyable {
     private let readers: ReaderTable
+    /// The pins that the last ``reclaim(into:dead:)`` has met. Who has pinned since has pinned its commit or a later.
+    private(set) var pins = ReaderTable.OldPins()
     /// Nodes that the commit under way has replaced.
     private var retired = WordList()
     /// Nodes that a pinned commit can perhaps see.
@@ -39,7 +41,8 @@ package struct NodeReclaimer: ~Copyable {
     /// Frees what can be freed, after commit `dead` was published. O(nodes that it replaced).
     @inline(__always)
     package mutating func reclaim(into pool: inout NodePool, dead: UInt64) {
-        let pin = readers.newestPin(before: dead)
+        pins = readers.pins(before: dead)
+        let pin = pins.newest
         if waiting.count > 0 || !blocked.isEmpty { reclaimWaiting(&pool, isPinned: pin != 0) }
         let nodes = retired
         for index in 0..<nodes.count {

@@ -125,17 +125,31 @@ internal import Glibc
         }
     }
 
-    /// The newest pinned commit before commit `dead`, which the caller has just published; 0 when there is none. A slot
-    /// that is being claimed counts as pinned, or its reader will see `dead`.
+    /// Pinned commits before one that was published; 0 where there is none.
+    package struct OldPins: BitwiseCopyable, Sendable {
+        /// The newest of them.
+        package var newest: UInt64 = 0
+        /// The newest of those that are ``ReaderTable/longestLead`` commits old.
+        package var old: UInt64 = 0
+        package init() {}
+    }
+
+    /// Most commits by which a reader is led back (LeafPlacement.swift).
+    package static var longestLead: UInt64 { 16 }
+
+    /// The pins before commit `dead`, which the caller has just published. A slot that is being claimed counts as
+    /// pinned, or its reader will see `dead`.
     @inline(__always)
-    package func newestPin(before dead: UInt64) -> UInt64 {
+    package func pins(before dead: UInt64) -> OldPins {
         let used = unsafe Int(cpm_load8_ordered(published + 128))
-        var newest: UInt64 = 0
+        var pins = OldPins()
         for slot in 0..<used {
             let commit = unsafe cpm_load8_ordered(slots + slot * 64) >> 1
-            if commit < dead && commit > newest { newest = commit }
+            if commit >= dead { continue }
+            if commit > pins.newest { pins.newest = commit }
+            if commit > pins.old && commit &+ Self.longestLead <= dead { pins.old = commit }
         }
-        return newest
+        return pins
     }
 
     /// Readers that are open now.

@@ -66,6 +66,7 @@ internal import Glibc
     @inline(__always)
     mutating func select(_ wanted: UInt32) throws(StoreError) {
         if table == wanted { return }
+        trees.path.isSought = false
         try storeTable()
         tree = try Catalog.table(wanted, in: catalog.reference, space: space)
         table = wanted
@@ -88,6 +89,19 @@ internal import Glibc
         try applyDeferred()
         try select(wanted)
         return tree
+    }
+
+    /// The value of a key as this transaction has it, in place; nil when it is not there. A put of the same key that
+    /// follows does not look for it again.
+    package mutating func find(
+        _ key: KeyBytes, table wanted: UInt32
+    ) throws(StoreError) -> UnsafeRawBufferPointer? {
+        try applyDeferred()
+        try select(wanted)
+        let reference = try unsafe trees.find(key, in: tree)
+        if reference != 0 { return unsafe try space.value(reference) }
+        if space.verifiesRecords { try unsafe space.verifyTies(of: key, root: tree.reference) }
+        return nil
     }
 
     // MARK: Operations

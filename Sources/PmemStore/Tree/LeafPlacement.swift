@@ -4,10 +4,12 @@ internal import Glibc
 // The last change of a commit, where no reader can see what it changes: it need not copy the way to the leaf
 // (decision 0018). A new leaf takes the old one's place in their parent; a reference takes another's in the leaf.
 //
-// No reader can see a node when none is pinned at or behind the node's birth. One that comes between that look and the
-// publication sees the commit before. For it, a leaf that was born later names the leaf that it has replaced, and a
-// leaf that was changed later names the reference: one step back, never two, because the next commit sees this reader,
-// and copies.
+// No reader can see a node when none is pinned at or behind the node's birth. Pins are looked up when a commit has been
+// published; one that comes after that, and before the next publication, pins that commit. For it, a leaf that was born
+// later names the leaf that it has replaced, and a leaf that was changed later names the reference.
+//
+// A leaf may be placed before the eyes of readers, too, if none of them is older than a few commits: they are led from
+// leaf to leaf, back to the one that they may see. An entry and a count lead one step back, never two.
 
 /// What ``TreeWriter`` has changed in place, to be taken back when the commit fails.
 struct LeafPlacement: BitwiseCopyable {
@@ -22,35 +24,47 @@ struct LeafPlacement: BitwiseCopyable {
 extension TreeWriter {
     /// From here on, until ``endPlacing()``, a leaf may take another's place: the last change of a commit.
     ///
-    /// - Parameter newestPin: The newest commit before this one that is pinned, looked up now; 0 for none.
+    /// - Parameter newestPin: The newest pin when the commit before was published, of those before that commit, or of a
+    ///   checkpoint, which sees what it finds; 0 for none.
+    /// - Parameter oldPin: The newest of them whose holder cannot be led back: ``ReaderTable/longestLead`` commits
+    ///   old, or a checkpoint's.
     @inline(__always)
-    package mutating func beginPlacing(commit: UInt64, newestPin: UInt64) {
+    package mutating func beginPlacing(commit: UInt64, newestPin: UInt64, oldPin: UInt64) {
         placing = commit
         self.newestPin = newestPin
+        self.oldPin = oldPin
     }
 
     @inline(__always)
     package mutating func endPlacing() { placing = 0 }
 
-    /// True when a new leaf may take the place of the path's leaf.
+    /// True when a new leaf with the same keys may take the place of the path's leaf.
     @inline(__always)
-    func mayPlace(in tree: TreeState) -> Bool {
+    func mayPlace() -> Bool {
         if placing == 0 || path.depth < 2 { return false }
-        let parent = path.steps[path.depth - 2].pointer
-        let root = path.steps[0].pointer
-        return isUnseen(parent) && (mayChange(root) || isUnseen(root) && root.canCount(at: placing))
+        return isUnseen(path.steps[path.depth - 2].pointer, by: oldPin)
     }
 
-    /// True for a node that no pinned commit reaches and no checkpoint has saved.
+    /// As ``mayPlace()``, for a leaf of one more key, which the root must count.
     @inline(__always)
-    private func isUnseen(_ node: NodePointer) -> Bool {
-        unsafe !isOnMedium(node) && node.visibleFrom > newestPin
+    func mayPlaceAnother() -> Bool {
+        if !mayPlace() { return false }
+        let root = path.steps[0].pointer
+        return mayChange(root) || isUnseen(root, by: newestPin) && root.canCount(at: placing)
+    }
+
+    /// True for a node that neither a pinned commit, nor any before it, reaches, and no checkpoint has saved.
+    @inline(__always)
+    private func isUnseen(_ node: NodePointer, by pin: UInt64) -> Bool {
+        unsafe !isOnMedium(node) && node.visibleFrom > pin
             && cpm_load8(node.address + NodeLayout.placeOffset) == 0
     }
 
     /// True when an entry of the path's leaf may change where it is.
     @inline(__always)
-    mutating func mayChangeEntry() -> Bool { placing != 0 && path.depth >= 2 && isUnseen(path.leaf) }
+    mutating func mayChangeEntry() -> Bool {
+        placing != 0 && path.depth >= 2 && isUnseen(path.leaf, by: newestPin)
+    }
 
     /// Puts a reference in place of the one at the path's end.
     @inline(__always)
@@ -120,7 +134,8 @@ extension NodePointer {
     @inline(__always)
     package var isPlaced: Bool { unsafe header.pointee.flags & NodeLayout.placedFlag != 0 }
 
-    /// The leaf that it has replaced. Only for a reader that is pinned before this one's birth.
+    /// The leaf that it has replaced. Only for a reader that is pinned before this one's birth. It keeps both, because
+    /// this one is retired by its parent's birth.
     @inline(__always)
     var predecessor: NodeReference { unsafe NodeReference(raw: header.pointee.pairs) }
 

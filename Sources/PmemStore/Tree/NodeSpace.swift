@@ -72,10 +72,12 @@ package struct NodeSpace<M: Medium>: Sendable {
         return unsafe child.header.pointee.born <= commit ? child : try predecessor(of: child)
     }
 
-    /// A leaf that was placed after the commit that is seen leads to the one that it has replaced.
+    /// A leaf that was placed after the commit that is seen leads to the one that it has replaced, and so on.
     @inline(never)
     private func predecessor(of leaf: NodePointer) throws(StoreError) -> NodePointer {
-        leaf.isPlaced ? try node(leaf.predecessor) : leaf
+        var leaf = leaf
+        while leaf.isPlaced, unsafe leaf.header.pointee.born > commit { leaf = try node(leaf.predecessor) }
+        return leaf
     }
 
     /// The root that a reference names.

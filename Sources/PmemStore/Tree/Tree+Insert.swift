@@ -5,6 +5,9 @@ extension TreeWriter {
     /// As ``NodeSpace/approach(_:root:path:)``; a key behind all others finds its place where the last one went.
     @inline(__always)
     package mutating func approach(_ key: KeyBytes, in tree: TreeState) throws(StoreError) {
+        let isSought = path.isSought
+        path.isSought = false
+        if isSought, unsafe isAt(key) { return }
         if path.isWhole, unsafe isBehindAll(key, in: tree) {
             path.leafIndex = path.leaf.count
             path.isTied = false
@@ -12,6 +15,20 @@ extension TreeWriter {
         }
         try unsafe space.approach(key, root: tree.reference, path: &path)
         path.isWhole = true
+    }
+
+    /// True when the path, which leads to a key that was found, leads to this one.
+    private mutating func isAt(_ key: KeyBytes) -> Bool {
+        let reference = unsafe path.leaf.records[path.leafIndex]
+        return unsafe compareKeys(space.record(reference).key, key) == 0
+    }
+
+    /// The reference of a key; 0 when it is not there. The way to it is kept for whoever changes it next.
+    package mutating func find(_ key: KeyBytes, in tree: TreeState) throws(StoreError) -> UInt64 {
+        try unsafe approach(key, in: tree)
+        guard unsafe space.settle(key, path: &path) else { return 0 }
+        path.isSought = !tree.isCatalog
+        return unsafe path.leaf.records[path.leafIndex]
     }
 
     /// True when the path leads to the last leaf of the tree, and the heads tell that the key goes behind its entries.
@@ -29,7 +46,7 @@ extension TreeWriter {
         let before = unsafe path.leaf.records[index]
         if mayChangeEntry() {
             changeEntry(reference)
-        } else if mayPlace(in: tree) {
+        } else if mayPlace() {
             let copy = pool.allocate(NodeLayout.byteCount)
             unsafe memcpy(copy.address, path.leaf.address, NodeLayout.byteCount)
             unsafe copy.records[index] = reference
@@ -55,7 +72,7 @@ extension TreeWriter {
         let leaf = path.leaf
         let isCopied =
             unsafe !mayChange(leaf) && leaf.count < NodeLayout.leafCapacity && leaf.comparePrefix(key) == 0
-        if isCopied && mayPlace(in: tree) {
+        if isCopied && mayPlaceAnother() {
             try unsafe place(copy(of: leaf, inserting: key, reference))
             tree.pairs += 1
             countPlaced(tree)

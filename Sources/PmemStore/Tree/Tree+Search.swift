@@ -214,6 +214,7 @@ extension NodeSpace {
     ) throws(StoreError) -> NodePointer? {
         path.depth = 0
         path.isWhole = false
+        path.isSought = false
         if root.isNone { return nil }
         var node = try self.node(root)
         var kind = node.kind

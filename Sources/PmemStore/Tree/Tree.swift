@@ -35,6 +35,8 @@ package struct Path {
     package var isTied = false
     /// Set by a writer's approach: every step is as the tree has it now.
     var isWhole = false
+    /// Set by a writer's look-up: the path leads to the key that was found, and the tree is as it was then.
+    var isSought = false
 
     package init() {}
 

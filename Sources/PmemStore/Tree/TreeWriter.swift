@@ -18,6 +18,7 @@ package struct TreeWriter<M: Medium>: ~Copyable {
     /// The commit under way while its last change may be made by ``place(_:)``; else 0.
     var placing: UInt64 = 0
     var newestPin: UInt64 = 0
+    var oldPin: UInt64 = 0
     var placement = LeafPlacement()
 
     package init(space: NodeSpace<M>, pool: consuming NodePool) {
@@ -35,6 +36,7 @@ package struct TreeWriter<M: Medium>: ~Copyable {
     package mutating func protect() {
         stamp &+= 1
         path.isWhole = false
+        path.isSought = false
     }
 
     /// Forgets the lists after a commit has taken over what they name.

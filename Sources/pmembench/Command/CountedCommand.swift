@@ -8,7 +8,7 @@ struct CountedCommand: ParsableCommand {
         shouldDisplay: false)
 
     enum Operation: String, ExpressibleByArgument {
-        case get, put
+        case get, put, multiget
     }
 
     @Argument var operation: Operation
@@ -59,6 +59,12 @@ private struct Counted: EngineVisitor {
             var step = PutStep(engine: engine, numbers: numbers, shape: parameters.shape, kind: .update)
             try countedOperations(&step, operations)
             try session.expect(engine.count(), parameters.keys, "pairs")
+        case .multiget:
+            let width = Workload.keysPerMultiGet
+            var step = MultiGetStep(
+                engine: engine, numbers: numbers, shape: parameters.shape, keysPerCall: width)
+            try countedOperations(&step, operations / width)
+            try session.expectRight([step], operations / width * width, "gets of many keys")
         }
         try session.finish()
     }

@@ -55,3 +55,20 @@ struct UniformNumbers: NumberSource {
         generator.below(bound)
     }
 }
+
+/// What another source gives, worked out beforehand: a power for each number of Zipf's law would be measured with the
+/// engine.
+struct PreparedNumbers: NumberSource {
+    private let numbers: [UInt64]
+    private var index = 0
+
+    init(_ source: some NumberSource, count: Int) {
+        var source = source
+        numbers = (0..<count).map { _ in source.next() }
+    }
+
+    mutating func next() -> UInt64 {
+        defer { index += 1 }
+        return numbers[index]
+    }
+}

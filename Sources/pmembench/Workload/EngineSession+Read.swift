@@ -46,14 +46,14 @@ extension EngineSession {
     func readZipfian(seed: UInt64) throws -> RoundResult {
         let engine = try fullStore(threads: parameters.threads, seed: seed)
         let ranks = zipfianRanks()
-        var steps = (0..<parameters.threads).map { thread in
-            GetStep(
-                engine: engine,
-                numbers: ScrambledZipfianNumbers(
-                    ranks: ranks, count: UInt64(parameters.keys), seed: self.seed(seed, ofThread: thread)),
-                shape: parameters.shape)
+        let calls = shares(of: parameters.roundOperations)
+        var steps = calls.enumerated().map { thread, count in
+            let numbers = ScrambledZipfianNumbers(
+                ranks: ranks, count: UInt64(parameters.keys), seed: self.seed(seed, ofThread: thread))
+            return GetStep(
+                engine: engine, numbers: PreparedNumbers(numbers, count: count), shape: parameters.shape)
         }
-        let result = try measure(engine, &steps, calls: shares(of: parameters.roundOperations))
+        let result = try measure(engine, &steps, calls: calls)
         try expectRight(steps, parameters.roundOperations, "readzipfian")
         return result
     }

@@ -10,16 +10,16 @@ extension EngineSession {
         let audit = beginAudit()
         let plans = (0..<threads).map { thread in
             MixPlan(
-                mix: mix, ranks: ranks, keys: parameters.keys, newest: newest,
-                seed: self.seed(seed, ofThread: thread))
+                mix: mix, ranks: ranks, keys: parameters.keys, seed: self.seed(seed, ofThread: thread))
         }
+        let calls = shares(of: operations)
         var steps = plans.enumerated().map { thread, plan in
             YCSBStep(
-                engine: engine, plan: plan, keys: parameters.keys, newest: newest,
+                engine: engine, plan: plan, count: calls[thread], keys: parameters.keys, newest: newest,
                 firstVersion: audit.firstVersion(ofThread: thread), shape: parameters.shape)
         }
         if mix.insert > 0 { contents = .other }
-        let result = try measure(engine, &steps, calls: shares(of: operations))
+        let result = try measure(engine, &steps, calls: calls)
         try expect(steps.reduce(0) { $0 + $1.wrong }, 0, "wrong values in a mix")
         try expect(steps.reduce(0) { $0 + $1.shortScans }, 0, "scans that ended too early")
         // A key that another thread is about to insert may rightly be missing.

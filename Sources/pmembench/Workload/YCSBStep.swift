@@ -21,7 +21,8 @@ struct MixPlan: Sendable {
     /// An operation to be done.
     struct Choice {
         var kind: OperationKind
-        /// The key; of an insert, 0 until it is taken.
+        /// The key; of an insert, 0 until it is taken; in a mix that asks for the latest keys, how many keys before the
+        /// newest.
         var number: UInt64
         /// Most pairs of a scan.
         var length = 0
@@ -30,20 +31,20 @@ struct MixPlan: Sendable {
     private let mix: YCSBMix
     private let keys: UInt64
     private let ranks: ZipfianRanks
-    private let newest: NewestKey
     private var popular: ScrambledZipfianNumbers
     private var generator: SeededGenerator
 
-    init(mix: YCSBMix, ranks: ZipfianRanks, keys: Int, newest: NewestKey, seed: UInt64) {
+    init(mix: YCSBMix, ranks: ZipfianRanks, keys: Int, seed: UInt64) {
         self.mix = mix
         self.keys = UInt64(keys)
         self.ranks = ranks
-        self.newest = newest
         popular = ScrambledZipfianNumbers(ranks: ranks, count: UInt64(keys), seed: seed)
         generator = SeededGenerator(seed: mixed(seed))
     }
 
-    @inline(__always)
+    /// True when a choice's number counts back from the newest key.
+    var countsBack: Bool { mix.popularity == .latest }
+
     mutating func next() -> Choice {
         var dice = Int(generator.below(100))
         if dice < mix.read { return Choice(kind: .read, number: nextNumber()) }
@@ -65,13 +66,12 @@ struct MixPlan: Sendable {
         case .uniform:
             return generator.below(keys)
         case .latest:
-            let last = newest.keyCount - 1
-            return last - min(last, ranks.rank(generator.unitInterval()))
+            return ranks.rank(generator.unitInterval())
         }
     }
 }
 
-/// One operation of a mix.
+/// One operation of a mix. What they are is worked out beforehand (see ``PreparedNumbers``).
 struct YCSBStep<Engine: BenchmarkEngine>: CheckedStep {
     let engine: Engine
     private(set) var kind = OperationKind.read
@@ -84,16 +84,21 @@ struct YCSBStep<Engine: BenchmarkEngine>: CheckedStep {
     private(set) var shortScans = 0
     private let keys: UInt64
     private let newest: NewestKey
-    private var plan: MixPlan
+    private let choices: [MixPlan.Choice]
+    private let countsBack: Bool
+    private var index = 0
     private var buffer: PairBuffer
     private var readCheck: ReadCheck
     private var scanCheck: ScanCheck
 
     init(
-        engine: Engine, plan: MixPlan, keys: Int, newest: NewestKey, firstVersion: UInt64, shape: PairShape
+        engine: Engine, plan: MixPlan, count: Int, keys: Int, newest: NewestKey, firstVersion: UInt64,
+        shape: PairShape
     ) {
         self.engine = engine
-        self.plan = plan
+        var plan = plan
+        choices = (0..<count).map { _ in plan.next() }
+        countsBack = plan.countsBack
         self.keys = UInt64(keys)
         self.newest = newest
         buffer = PairBuffer(shape: shape, firstVersion: firstVersion)
@@ -106,7 +111,7 @@ struct YCSBStep<Engine: BenchmarkEngine>: CheckedStep {
 
     @inline(__always)
     mutating func perform() throws {
-        let choice = plan.next()
+        let choice = nextChoice()
         kind = choice.kind
         switch choice.kind {
         case .read: try read(choice.number)
@@ -115,6 +120,17 @@ struct YCSBStep<Engine: BenchmarkEngine>: CheckedStep {
         case .scan: try scan(choice)
         default: try readModifyWrite(choice.number)
         }
+    }
+
+    @inline(__always)
+    private mutating func nextChoice() -> MixPlan.Choice {
+        var choice = choices[index]
+        index += 1
+        if countsBack {
+            let last = newest.keyCount - 1
+            choice.number = last - min(last, choice.number)
+        }
+        return choice
     }
 
     private mutating func read(_ number: UInt64) throws {

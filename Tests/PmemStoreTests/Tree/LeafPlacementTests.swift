@@ -75,11 +75,41 @@ struct LeafPlacementTests {
     }
 
     @Test(
-        "What a pinned commit reaches is copied: its root leads to what it was, without a look at any birth")
+        "What an old pin reaches is copied: its root leads to what it was, without a look at any birth")
     func pinned() throws {
         let bench = try bench()
         let before = (bench.tree, bench.model.map(\.reference))
-        try bench.placing(commit: 2, newestPin: 1) { try bench.put(Self.key(300)) }
+        try bench.placing(commit: 2, newestPin: 1, oldPin: 1) { try bench.put(Self.key(300)) }
+        #expect(bench.tree.root != before.0.root)
+        #expect(try bench.read(before.0, at: .max) == before.1)
+    }
+
+    @Test(
+        "Readers of the last commits are led back, each to its own leaf, whatever else was placed or changed")
+    func led() throws {
+        let bench = try bench()
+        var versions = [bench.model.map(\.reference)]
+        for commit in UInt64(2)..<18 {
+            // Every commit before is pinned, but for two, behind which a reference may change where it is.
+            let pin = commit == 9 || commit == 13 ? 0 : commit - 1
+            try bench.placing(commit: commit, newestPin: pin) {
+                try bench.put(Self.key(300 + 2 * Int(commit % 3)))
+            }
+            if pin == 0 { versions = versions.map { _ in [] } }
+            versions.append(bench.model.map(\.reference))
+            for (index, version) in versions.enumerated() where !version.isEmpty {
+                #expect(try bench.read(bench.tree, at: UInt64(index) + 1) == version)
+            }
+            bench.keepReplaced()
+        }
+        #expect(bench.tree.pairs == UInt64(Self.count))
+    }
+
+    @Test("A pair that is added where a reader looks is counted in a copy")
+    func pinnedInsertion() throws {
+        let bench = try bench()
+        let before = (bench.tree, bench.model.map(\.reference))
+        try bench.placing(commit: 2, newestPin: 1) { try bench.put(Self.key(301)) }
         #expect(bench.tree.root != before.0.root)
         #expect(try bench.read(before.0, at: .max) == before.1)
     }

@@ -105,6 +105,12 @@ import Testing
         trees.protect()
     }
 
+    /// As ``commit()``, while readers keep all that was replaced.
+    func keepReplaced() {
+        trees.forget()
+        trees.protect()
+    }
+
     /// Runs `body` and undoes what it has done, as a rolled back savepoint does.
     func rollingBack(_ body: () throws -> Void) rethrows {
         let before = (tree, model)
@@ -119,8 +125,10 @@ import Testing
     }
 
     /// Changes made within `body` may put a leaf in its predecessor's place, as a commit's last change does.
-    func placing(commit: UInt64, newestPin: UInt64 = 0, _ body: () throws -> Void) rethrows {
-        trees.beginPlacing(commit: commit, newestPin: newestPin)
+    func placing(
+        commit: UInt64, newestPin: UInt64 = 0, oldPin: UInt64 = 0, _ body: () throws -> Void
+    ) rethrows {
+        trees.beginPlacing(commit: commit, newestPin: newestPin, oldPin: oldPin)
         defer { trees.endPlacing() }
         try body()
     }
