@@ -38,6 +38,24 @@ import Testing
         #expect((parsed["comparisons"] as? [Any])?.isEmpty == false)
     }
 
+    /// Figures of a program that was built before its sources changed are not those of their commit.
+    @Test func staleProgramsAreNoticed() throws {
+        let scratch = try ScratchDirectory()
+        let sources = scratch.path + "/Sources"
+        try FileManager.default.createDirectory(atPath: sources + "/x", withIntermediateDirectories: true)
+        let (program, source) = (scratch.path + "/program", sources + "/x/a.swift")
+        for (path, seconds) in [(program, 1000.0), (source, 900), (sources + "/x/note.md", 2000)] {
+            try "".write(toFile: path, atomically: true, encoding: .utf8)
+            let date = Date(timeIntervalSince1970: seconds)
+            try FileManager.default.setAttributes([.modificationDate: date], ofItemAtPath: path)
+        }
+        #expect(!BenchmarkEnvironment.hasFiles(in: sources, newerThan: program))
+        let later = Date(timeIntervalSince1970: 1100)
+        try FileManager.default.setAttributes([.modificationDate: later], ofItemAtPath: source)
+        #expect(BenchmarkEnvironment.hasFiles(in: sources, newerThan: program))
+        #expect(!BenchmarkEnvironment.hasFiles(in: sources, newerThan: scratch.path + "/missing"))
+    }
+
     @Test func csvQuotesWhatNeedsIt() throws {
         let lines = CSVReport.text(Self.report).split(separator: "\n", omittingEmptySubsequences: false)
         #expect(lines.count == 4)

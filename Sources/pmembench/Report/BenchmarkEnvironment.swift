@@ -14,7 +14,8 @@ struct BenchmarkEnvironment: Sendable, Codable {
     let isForced: Bool
     /// Day of the run, the first one of several.
     var date: String
-    /// Commit of the sources, where they are at hand, with a + when they were changed since.
+    /// Commit of the sources, where they are at hand, with a + when they were changed since, or since this program was
+    /// built.
     let commit: String
     var engines: [EngineVersion]
 
@@ -105,7 +106,19 @@ struct BenchmarkEnvironment: Sendable, Codable {
                 "-C", sources + "/../../..", "status", "--porcelain", "--untracked-files=no", "Sources",
                 "Package.swift",
             ]) ?? ""
-        return commit + (changes.isEmpty ? "" : "+")
+        let isStale = hasFiles(in: sources + "/../..", newerThan: (try? Executable.path()) ?? "")
+        return commit + (changes.isEmpty && !isStale ? "" : "+")
+    }
+
+    /// True when a file below the directory was changed after another one was.
+    static func hasFiles(in directory: String, newerThan program: String) -> Bool {
+        func time(_ path: String) -> Date? {
+            (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date
+        }
+        guard let built = time(program),
+            let names = try? FileManager.default.subpathsOfDirectory(atPath: directory)
+        else { return false }
+        return names.contains { $0.hasSuffix(".swift") && (time(directory + "/" + $0) ?? built) > built }
     }
 
     private static func git(_ arguments: [String]) -> String? {

@@ -17,7 +17,8 @@ enum TableReport {
             ops/s: median of the rounds; +-%: half the distance of its extremes. Latencies: one transaction \
             of the median round, of openings all rounds; max is that of the transactions that were timed \
             (--latency-sampling). writes/s, write max: a writer beside what is measured, and the longest \
-            that it waited; MB/s: keys and values that a backup copied. -: not known.
+            that it waited; MB/s: keys and values that a backup copied. bytes/pair: all that the store \
+            takes, which is mostly what it has set aside when it is small. -: not known.
             """
         let parts = [
             [report.environment.summary, ""], interrupted, [table, notes],
