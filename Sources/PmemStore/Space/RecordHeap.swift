@@ -53,6 +53,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     /// Takes the chunks from `first` on out of use. False: one of them holds something, or the newest durable
     /// checkpoint says so.
     package mutating func removeTail(from first: Int) -> Bool {
+        giveBackEmptyChunks()
         for index in first..<chunkCount {
             for kind in unsafe [map[index].pointee.kind, map.saved(index).pointee.savedKind]
             where kind != Chunk.free && kind != Chunk.reserved {
@@ -128,9 +129,31 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         unsafe chunk.pointee.slotCount = UInt32(geometry.slotCount)
     }
 
+    /// Whether so many chunks may be taken. Before that is denied, chunks that hold nothing become free.
+    private mutating func hasFree(_ count: Int, mayUseReserve: Bool) -> Bool {
+        if mayTake(count, mayUseReserve) { return true }
+        giveBackEmptyChunks()
+        return mayTake(count, mayUseReserve)
+    }
+
+    private func mayTake(_ count: Int, _ mayUseReserve: Bool) -> Bool {
+        freeChunks - (mayUseReserve ? 0 : heldBackChunks) >= count
+    }
+
+    /// A class keeps the chunk that it allocates from, also when that is empty again.
+    private mutating func giveBackEmptyChunks() {
+        for sizeClass in current.indices {
+            let index = current[sizeClass]
+            guard index >= 0, unsafe map[index].pointee.freeSlots == map[index].pointee.slotCount
+            else { continue }
+            current[sizeClass] = -1
+            giveBackChunk(index)
+        }
+    }
+
     /// No chunk before `freeHint` is free.
     private mutating func takeChunk(mayUseReserve: Bool) -> Int? {
-        guard freeChunks > (mayUseReserve ? 0 : heldBackChunks),
+        guard hasFree(1, mayUseReserve: mayUseReserve),
             let index = (freeHint..<chunkCount).first(where: { unsafe map[$0].pointee.kind == Chunk.free })
         else { return nil }
         freeHint = index
@@ -382,7 +405,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     /// A run of whole free chunks for `byteCount` bytes; nil when there is none so long.
     package mutating func allocateRun(_ byteCount: Int, mayUseReserve: Bool = false) -> UInt64? {
         let length = Self.runLength(byteCount)
-        if freeChunks - (mayUseReserve ? 0 : heldBackChunks) < length { return nil }
+        guard hasFree(length, mayUseReserve: mayUseReserve) else { return nil }
         var found = 0
         for index in 0..<chunkCount {
             let chunk = unsafe map[index]

@@ -167,7 +167,7 @@ package final class CrashExplorer {
             compare(store)
         case .checkpoint: try store.checkpoint()
         case .reopen: try store.checkpoint(isClosing: true)
-        case .shrink: try store.shrink()
+        case .shrink(let segments): try shrink(segments, on: store)
         case .kill: break
         }
         takeFindings()
@@ -190,6 +190,12 @@ package final class CrashExplorer {
             history.forgetStores()
         }
         compare(store)
+    }
+
+    /// A step that gives nothing back crashes nothing: that is a failure of the scenario, or of the store.
+    private func shrink(_ segments: Int, on store: SimulatedStore) throws {
+        let found = try store.shrink()
+        if found != segments { fail(.live, "\(found) segments were given back, not \(segments)") }
     }
 
     /// What a transaction has left in memory, committed or not.

@@ -54,7 +54,9 @@ package final class CrashRun {
                 try store.checkpoint(isClosing: true)
                 store = try SimulatedStore(memory, layout: layout)
             case .kill: store = try SimulatedStore(memory, layout: layout)
-            case .shrink: try store.shrink()
+            case .shrink(let segments):
+                let found = try store.shrink()
+                precondition(found == segments, "a start state that is not what it says")
             }
         }
         if let left { try fillRing(store, &model, leaving: left) { history.settle($0, $1) } }

@@ -10,20 +10,27 @@ package struct GrowthScenario: Sendable {
     /// Each size of values takes a chunk of its own: that is how few pairs fill a store.
     private static let sizes = [40, 150, 280, 400, 550, 700, 850, 1000, 1300, 1600, 2000, 2600, 3300]
 
-    private static func put(_ size: Int, _ number: Int, fill: UInt8 = 1) -> ModelOperation {
+    static func put(_ size: Int, _ number: Int, fill: UInt8 = 1) -> ModelOperation {
         .put(
             [UInt8](repeating: fill &+ UInt8(size), count: sizes[size]),
             key: OperationShapes.key(100 * size + number), table: 1)
     }
 
-    private static func delete(_ size: Int, _ number: Int) -> ModelOperation {
+    static func delete(_ size: Int, _ number: Int) -> ModelOperation {
         .delete(OperationShapes.key(100 * size + number), table: 1)
     }
 
     /// As many sizes as the first segment has room for, saved.
-    private static let full: [ModelStep] = [
+    static let full: [ModelStep] = [
         .commit([put(0, 0), put(1, 0)]), .checkpoint, .commit([put(2, 0)]),
     ]
+
+    /// Enough for the first segment to be no low one without the others, which are then given back.
+    static let roomy = 8
+    private static let more = 3..<8
+    /// The last of the sizes takes a chunk of a grown segment.
+    static let grown = full + [.commit(more.map { put($0, 0) }), .checkpoint]
+    static let emptying = more.map { delete($0, 0) }
 
     package static let all: [GrowthScenario] = [
         // Growth in the middle of a transaction; then commits and a checkpoint that count on it.
@@ -57,13 +64,11 @@ package struct GrowthScenario: Sendable {
             ]),
         // What grew is given back, and needed again.
         GrowthScenario(
-            name: "shrink", chunks: 6, growth: 8,
-            start: full + [
-                .commit([put(3, 0), put(4, 0), put(5, 0)]), .checkpoint,
-            ],
+            name: "shrink", chunks: roomy, growth: 8, start: grown,
             steps: [
-                .commit([delete(3, 0), delete(4, 0), delete(5, 0)]), .checkpoint, .checkpoint,
-                .shrink, .commit([put(1, 1)]), .commit([put(3, 2), put(4, 2), put(5, 2)]), .checkpoint,
+                .commit(emptying), .checkpoint, .checkpoint,
+                .shrink(segments: 1), .commit([put(1, 1)]), .commit([put(3, 2), put(4, 2), put(5, 2)]),
+                .checkpoint,
                 .commit([put(5, 3)]),
             ]),
         // No room for more: what is refused leaves no trace.

@@ -45,8 +45,8 @@ package enum ModelStep: Sendable {
     case reopen
     /// The process is killed, and the next open finds everything that was stored.
     case kill
-    /// Segments that hold nothing are given back.
-    case shrink
+    /// So many segments at the end hold nothing, and are given back.
+    case shrink(segments: Int)
 }
 
 extension SimulatedStore {

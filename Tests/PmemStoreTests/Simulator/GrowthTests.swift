@@ -50,11 +50,13 @@ struct GrowthTests {
             try workload.run(on: run)
             #expect(run.failures.isEmpty, "\(run.failures)")
             #expect(run.explorer.tally.capped == 0 && run.explorer.tally.nested > 0)
-            // The others have grown in their start states.
-            if ["commit", "kill", "twice", "abort"].contains(scenario.name) {
-                #expect(
-                    calls.contains(SimulatedDirectory.Sync.rename.rawValue), "\(scenario.name) does not grow")
-            }
+            // The quota's has grown in its start state.
+            #expect(
+                calls.contains(SimulatedDirectory.Sync.rename.rawValue) == (scenario.name != "quota"),
+                "\(scenario.name) does not grow")
+            #expect(
+                calls.contains(SimulatedDirectory.Sync.unlink.rawValue) == (scenario.name == "shrink"),
+                "\(scenario.name) does not shrink")
             #expect(run.store.chunkCount > scenario.chunks)
             #expect(scenario.name != "quota" || run.explorer.tally.refused == 1)
         }
