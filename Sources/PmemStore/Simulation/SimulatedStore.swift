@@ -90,6 +90,9 @@ package final class SimulatedStore {
         try engine.checkpoint(isClosing: isClosing)
     }
 
+    /// Adds segments as the background does.
+    package func growIfDue() throws(StoreError) { while try engine.growIfDue() {} }
+
     /// Gives segments at the end back that hold nothing.
     @discardableResult
     package func shrink() throws(StoreError) -> Int { try engine.shrink() }

@@ -212,7 +212,7 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
 
     /// Adds a segment ahead of need. False: there is none, or the quota does not allow it. On a full disk each
     /// commit asks again; it is tried once a second. Whoever cannot do without space does not wait for that.
-    private func growIfDue() throws(StoreError) -> Bool {
+    package func growIfDue() throws(StoreError) -> Bool {
         try growing.withLock { notBefore throws(StoreError) in
             guard spaceState().isGrowthDue, cpm_monotonic_nanoseconds() >= notBefore else { return false }
             do throws(StoreError) {

@@ -121,9 +121,13 @@ package enum CrashWorkload: Sendable, Equatable {
                 start: growth.start, plan: plan, chunks: growth.chunks, growth: growth.growth, model: model,
                 context: name, depth: depth)
         }
+        if let scenario {
+            return try CrashRun(
+                start: scenario.start, plan: plan, chunks: scenario.chunks, growth: scenario.growth,
+                model: model, context: name, depth: depth)
+        }
         return try CrashRun(
-            start: scenario?.start ?? OperationShapes.start(start), plan: plan, model: model, context: name,
-            depth: depth,
+            start: OperationShapes.start(start), plan: plan, model: model, context: name, depth: depth,
             leavingInRing: start == 4 ? 100 : nil)
     }
 

@@ -6,14 +6,23 @@ package struct ThreadScenario: Sendable {
         case commit([ModelOperation])
         case abort([ModelOperation])
         case checkpoint
+        /// A segment is added where the store is low on space, as it is in the background.
+        case grow
+        /// Segments that hold nothing are given back.
+        case shrink
         /// Reads a pinned commit pair by pair, and lets others run between two.
         case read
     }
 
     package let name: String
+    /// Chunks of the first segment, and those that others may add.
+    var chunks = 24
+    var growth = 0
     let start: [ModelStep]
     /// What each thread does.
     let threads: [[Step]]
+    /// What the directory is told without a preemption, so that a scenario does what it says.
+    var calls: Set<SimulatedDirectory.Sync> = []
 
     private static func put(_ number: Int, _ fill: UInt8, _ count: Int = 40, table: UInt32 = 1)
         -> ModelOperation
@@ -26,7 +35,9 @@ package struct ThreadScenario: Sendable {
         .commit((0..<count).map { put($0 % 4, UInt8(round), 1 + $0 % 5) })
     }
 
-    package static let all: [ThreadScenario] = [
+    package static let all = stayingSmall + growing
+
+    private static let stayingSmall: [ThreadScenario] = [
         // A checkpoint beside commits: nodes that die while they are written, entries behind the cut.
         ThreadScenario(
             name: "checkpoint", start: OperationShapes.start(1),
@@ -85,6 +96,31 @@ package struct ThreadScenario: Sendable {
                 [.checkpoint, .checkpoint],
             ]),
     ]
+
+    private typealias Growing = GrowthScenario
+
+    /// Stores that have less space than they need: writers that wait for a segment or a checkpoint, growth ahead of
+    /// need, and segments that go.
+    private static let growing = [
+        ThreadScenario(
+            name: "growth", chunks: 6, growth: 12, start: Growing.full,
+            threads: [
+                [
+                    .commit([Growing.put(0, 1), Growing.put(3, 0), Growing.put(4, 0)]),
+                    .commit([Growing.put(4, 1), Growing.delete(0, 0)]),
+                ],
+                [.checkpoint, .checkpoint],
+                [.grow],
+            ], calls: [.rename]),
+        ThreadScenario(
+            name: "shrink", chunks: Growing.roomy, growth: 8,
+            start: Growing.grown + [.commit(Growing.emptying), .checkpoint],
+            threads: [
+                [.shrink],
+                [.commit([Growing.put(3, 2), Growing.put(4, 2), Growing.put(5, 2)])],
+                [.read, .checkpoint],
+            ], calls: [.unlink, .rename]),
+    ]
 }
 
 /// One run of a scenario under a plan, crashed at the door's events.
@@ -94,6 +130,8 @@ final class ThreadRun {
     private let schedule: ThreadSchedule
     /// By commit: what readers must find.
     private var models: [UInt64: CrashModel] = [:]
+    /// What the directory was told.
+    private var calls: Set<SimulatedDirectory.Sync> = []
     private var error: (any Error)?
 
     init(_ run: CrashRun, _ scenario: ThreadScenario, _ plan: SchedulePlan) {
@@ -107,8 +145,9 @@ final class ThreadRun {
     func run(crashedFrom first: Int = 0) throws -> [ThreadSchedule.Choice] {
         let explore = run.memory.onEvent
         defer { run.memory.onEvent = explore }
-        run.memory.onEvent = { event in
+        run.memory.onEvent = { [unowned self] event in
             explore?(event)
+            note(event)
             ThreadSchedule.yield()
         }
         run.explorer.isQuiet = first > 0
@@ -119,10 +158,18 @@ final class ThreadRun {
         schedule.run(scenario.threads.map { steps in { [self] in perform(steps) } })
         run.explorer.isQuiet = false
         if let error { throw error }
+        if schedule.plan == .preemptions([]), calls != scenario.calls {
+            run.explorer.report(.live, "the directory was told \(calls), not \(scenario.calls)")
+        }
         // What died while a checkpoint was at work is in its books: the next one sets it free, or it is a leak.
         try run.quietly { try run.store.checkpoint() }
         if let difference = run.explorer.difference(run.store) { run.explorer.report(.live, difference) }
         return schedule.choices
+    }
+
+    private func note(_ event: SimulatedEvent) {
+        guard event.kind == .drain, event.role == .directory else { return }
+        if let call = SimulatedDirectory.Sync(rawValue: event.site) { calls.insert(call) }
     }
 
     private func perform(_ steps: [ThreadScenario.Step]) {
@@ -141,6 +188,8 @@ final class ThreadRun {
         case .commit(let operations): try commit(operations)
         case .abort(let operations): try run.store.abort(operations)
         case .checkpoint: try run.store.checkpoint()
+        case .grow: try run.store.growIfDue()
+        case .shrink: try run.store.shrink()
         case .read: try read()
         }
     }

@@ -108,7 +108,7 @@ package enum SchedulePlan: Sendable, Equatable, CustomStringConvertible {
         package let able: [Int]
     }
 
-    private let plan: SchedulePlan
+    let plan: SchedulePlan
     private var workers: [Worker] = []
     private var priorities: [Int] = []
     private var changes: [Int] = []
