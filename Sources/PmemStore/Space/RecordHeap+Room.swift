@@ -1,0 +1,44 @@
+// How much room is left, and what of it is spoken for.
+
+extension RecordHeap {
+    /// True when the store should have more space before it has to.
+    @inline(__always)
+    package var isLow: Bool {
+        freeChunks < heldBackChunks + 2 + chunkCount >> 6 && (isTakingChunks || isShort)
+    }
+
+    /// True when it should grow at once, whatever a checkpoint will set free.
+    package var isShort: Bool { freeChunks < heldBackChunks + 1 + chunkCount >> 7 }
+
+    /// A checkpoint has set free what it could: for a while, slots are found without taking chunks.
+    package mutating func endReturning() {
+        nodeRoom.endReturning()
+        isTakingChunks = false
+    }
+
+    /// Bytes of chunks that hold something.
+    package var usedBytes: Int { (chunkCount - freeChunks) << Int(Space.chunkShift) }
+
+    /// Node slots that a checkpoint would lack, were `more` nodes dirty and were there none in free chunks but those
+    /// that there are; 0 or less: none.
+    @inline(__always)
+    package func missingNodeSlots(_ more: Int) -> Int {
+        nodeRoom.missing(more) - freeChunks * Self.nodesPerChunk
+    }
+
+    /// True for the slot of a node of ordinary size.
+    @inline(__always)
+    package func isNodeSlot(_ offset: UInt64) -> Bool {
+        unsafe map[ChunkMap.index(offset)].pointee.kind == Chunk.slab
+    }
+
+    /// Chunks that puts leave alone: the reserve, and what the next checkpoint will need for dirty nodes.
+    @inline(__always)
+    var heldBackChunks: Int {
+        let missing = nodeRoom.missing()
+        return missing > 0 ? reserveChunks + 1 + missing / Self.nodesPerChunk : reserveChunks
+    }
+
+    /// A little less than there are, for chunks whose first bytes are taken.
+    private static var nodesPerChunk: Int { 2000 }
+}
