@@ -6,6 +6,12 @@ import Testing
 struct ShrinkTests {
     private static let large = [UInt8](repeating: 5, count: 300_000)
 
+    /// What is in use is not moved: the chunks of nodes and of small records have to lie in front.
+    private func begin(_ store: Store) throws {
+        try store.write { tx in try tx.put("kept", forKey: "small") }
+        try store.checkpoint()
+    }
+
     private func fill(_ store: Store) throws {
         for number in 0..<120 {
             try store.write { tx in try tx.put(Self.large, forKey: "large \(number)") }
@@ -15,7 +21,7 @@ struct ShrinkTests {
     @Test("Free segments at the end go back, and the store grows again", arguments: Place.allCases)
     func shrinks(place: Place) throws {
         let fixture = try StoreFixture(place)
-        try fixture.store.write { tx in try tx.put("kept", forKey: "small") }
+        try begin(fixture.store)
         let before = fixture.store.statistics
         try fill(fixture.store)
         let full = fixture.store.statistics
@@ -23,12 +29,13 @@ struct ShrinkTests {
         try fixture.store.write { tx in
             for number in 0..<120 { try tx.delete("large \(number)") }
         }
-        let count = try fixture.store.shrink()
-        #expect(count > 0)
-        #expect(fixture.store.statistics.segments == full.segments - count)
-        #expect(fixture.store.statistics.fileBytes < full.fileBytes)
+        // A segment that was to be added ahead of need may have come behind that look.
+        #expect(try fixture.store.shrink() > 0)
+        let small = fixture.store.statistics
+        #expect(small.segments < full.segments)
+        #expect(small.fileBytes < full.fileBytes)
         let files = contents(of: fixture.scratch.store).keys.filter { $0.hasSuffix(".pmem") }
-        #expect(files.count == full.segments - count)
+        #expect(files.count == small.segments)
         try fill(fixture.store)
         try fixture.reopenAsIfKilled()
         #expect(try fixture.store.read { tx in try tx.get("small") } == Array("kept".utf8))
@@ -39,6 +46,7 @@ struct ShrinkTests {
     @Test("What a snapshot can see stays")
     func snapshot() throws {
         let fixture = try StoreFixture()
+        try begin(fixture.store)
         try fill(fixture.store)
         do {
             let snapshot = try fixture.store.snapshot()
@@ -56,14 +64,15 @@ struct ShrinkTests {
     @Test("A store killed behind a shrink opens as it was")
     func killed() throws {
         let fixture = try StoreFixture()
+        try begin(fixture.store)
         try fill(fixture.store)
         let full = fixture.store.statistics.segments
         try fixture.store.write { tx in
-            for number in 0..<119 { try tx.delete("large \(number)") }
+            for number in 1..<120 { try tx.delete("large \(number)") }
         }
         try fixture.store.shrink()
         try fixture.reopenAsIfKilled()
         #expect(fixture.store.statistics.segments < full)
-        #expect(try fixture.store.read { tx in try tx.get("large 119") } == Self.large)
+        #expect(try fixture.store.read { tx in try tx.get("large 0") } == Self.large)
     }
 }
