@@ -8,28 +8,52 @@
 /// or a proper part. Up to ``exhaustiveLimit`` words every part is run. Of more, these stand for all: nothing, each
 /// single word missing, each single word alone, the first and the last so many, and a few at random. Stores in order
 /// (plain ones to a line, or to a sector of the page cache) arrive as a prefix.
+///
+/// Where calls have stored to the same place, the older ones are decided first, and only words that then make a
+/// difference are parts: no image is run twice. In a range that holds a torn part already, a few parts stand for all.
 @safe package final class PowerCut {
-    package static let exhaustiveLimit = 6
-    private static let randomParts = 4
-    /// Groups of more words have so many of them taken singly, evenly spread.
-    private static let singlesLimit = 96
-
     private var flagged: [Int32] = []
     private let lineCount: Int
     /// The run that last wrote a line.
     private let written: UnsafeMutablePointer<UInt32>
     private let reads: UnsafeMutablePointer<ReadState>
     private var run: UInt32 { unsafe reads.pointee.run }
-    private var decidedRun: [UInt32] = []
-    private var decidedChoice: [Int32] = []
+    private var fate: [Fate] = []
+    /// Of the groups that this run has decided about: the words, by index, that differ from what lies beneath.
+    private var differing: [Int32] = []
     /// For each group those that share bytes with it.
     private var overlaps: [[Int]] = []
     private var prefixes: [Int: Prefix] = [:]
-    private var choices: [Int32] = []
-    private var arities: [Int32] = []
+    private var path: [Decision] = []
     private var cursor = 0
     /// Instead of decisions: the parts of these groups, by index; all others arrive.
     var fates: [Int: Int32]?
+
+    /// What a run has decided about a group.
+    private struct Fate {
+        var run: UInt32 = 0
+        var choice: Int32 = 0
+        /// Its words in ``differing``.
+        var words = 0..<0
+
+        /// Some words have arrived, others not.
+        var isTorn: Bool { choice > PowerCut.nothing }
+    }
+
+    /// A choice among the parts of a group.
+    private struct Decision {
+        var choice: Int32
+        var arity: Int32
+        /// The only parts to run beside the whole and nothing, ascending; nil: all.
+        var samples: SIMD2<Int32>?
+
+        var next: Int32? {
+            guard let samples, choice >= PowerCut.nothing else {
+                return choice + 1 < arity ? choice + 1 : nil
+            }
+            return choice < samples.x ? samples.x : choice < samples.y ? samples.y : nil
+        }
+    }
 
     /// What a run knows about the stores of a cell: the last group that is there, and the first that is not.
     private struct Prefix {
@@ -60,10 +84,8 @@
                 flagged.append(Int32(truncatingIfNeeded: line))
             }
         }
-        choices.removeAll(keepingCapacity: true)
-        arities.removeAll(keepingCapacity: true)
-        decidedRun.refill(parent.groups.count, with: 0)
-        decidedChoice.refill(parent.groups.count, with: 0)
+        path.removeAll(keepingCapacity: true)
+        fate.refill(parent.groups.count, with: Fate())
         prefixes.removeAll(keepingCapacity: true)
         findOverlaps(parent.groups)
     }
@@ -84,33 +106,29 @@
     }
 
     func beginRun() {
-        unsafe reads.pointee.isOpen = !decidedRun.isEmpty
+        unsafe reads.pointee.isOpen = !fate.isEmpty
         cursor = 0
-        if fates != nil { choices.removeAll(keepingCapacity: true) }
-        if fates != nil { arities.removeAll(keepingCapacity: true) }
+        differing.removeAll(keepingCapacity: true)
+        if fates != nil { path.removeAll(keepingCapacity: true) }
         unsafe reads.pointee.run &+= 1
     }
 
     /// Turns to the next future; false when all were run.
     package func advance() -> Bool {
-        while let choice = choices.last, let arity = arities.last {
-            if choice + 1 < arity {
-                choices[choices.count - 1] += 1
+        while let last = path.last {
+            if let next = last.next {
+                path[path.count - 1].choice = next
                 return true
             }
-            choices.removeLast()
-            arities.removeLast()
+            path.removeLast()
         }
         return false
     }
 
     /// The decisions of this run, for a replay token.
     package var decisions: [Int32] {
-        get { choices }
-        set {
-            choices = newValue
-            arities = newValue.map { $0 + 1 }
-        }
+        get { path.map(\.choice) }
+        set { path = newValue.map { Decision(choice: $0, arity: 0) } }
     }
 
     /// How many decisions this run has met.
@@ -119,14 +137,13 @@
     /// What has not been read so far in this run does not arrive.
     func stop() { unsafe reads.pointee.isOpen = false }
 
-    private func choose(_ arity: Int, for group: Int) -> Int {
-        if cursor == choices.count {
-            choices.append(min(fates?[group] ?? 0, Int32(arity) - 1))
-            arities.append(Int32(arity))
+    /// - Parameter first: Makes the decision when the path has none, unless the fates do.
+    private func choose(_ arity: Int, for group: Int, first: () -> Decision) -> Int32 {
+        if cursor == path.count {
+            path.append(fates.map { Decision(choice: $0[group] ?? 0, arity: 0) } ?? first())
         }
-        arities[cursor] = Int32(arity)
         cursor += 1
-        return min(Int(choices[cursor - 1]), arity - 1)
+        return min(path[cursor - 1].choice, Int32(arity) - 1)
     }
 
     // MARK: Lines
@@ -139,37 +156,121 @@
     }
 
     /// Decides about the groups that hold units of a line, and about no others: what is behind them stays open.
+    ///
+    /// - Parameter read: The bytes that are read at once.
     @inline(never)
-    func decide(_ line: Int, in memory: SimulatedMemory, _ parent: SimulatedMemory) {
+    func decide(_ line: Int, of read: Range<Int>, in memory: SimulatedMemory, _ parent: SimulatedMemory) {
         unsafe reads.pointee.closed[line] = run
         let range = (low: line << 6, high: line << 6 + 64)
-        let groups = parent.groups
-        for (index, group) in groups.enumerated() where decidedRun[index] != run {
-            if group.low < range.high && group.high > range.low { decideGroup(index, in: memory, parent) }
+        for index in parent.groups.indices where fate[index].run != run {
+            let group = parent.groups[index]
+            if group.low < range.high && group.high > range.low { decideGroup(index, read, memory, parent) }
         }
     }
 
-    private func decideGroup(_ index: Int, in memory: SimulatedMemory, _ parent: SimulatedMemory) {
-        let group = parent.groups[index]
-        let nothing = Self.nothing(group.count)
-        if group.cell >= 0 {
-            settle(index, isInPrefix(index, of: group.cell) ? 0 : nothing, in: memory, parent)
-            return
+    private func decideGroup(
+        _ index: Int, _ read: Range<Int>, _ memory: SimulatedMemory, _ parent: SimulatedMemory
+    ) {
+        // What lies beneath comes first.
+        for older in overlaps[index] where older < index && fate[older].run != run {
+            decideGroup(older, read, memory, parent)
         }
+        let words = findDiffering(parent.groups[index], memory, parent)
+        let choice = part(index, words, read, parent)
+        fate[index] = Fate(run: run, choice: choice, words: words)
+        for word in arrived(index, parent) { memory.place(parent.units[word]) }
+    }
+
+    /// The words of a group that would change what lies beneath, and that the run has not written itself.
+    private func findDiffering(
+        _ group: PendingGroup, _ memory: SimulatedMemory, _ parent: SimulatedMemory
+    ) -> Range<Int> {
+        let first = differing.count
+        for index in group.first..<group.end {
+            let unit = parent.units[index]
+            if unsafe written[unit.offset >> 6] == run || memory.word(unit.offset) == unit.value { continue }
+            differing.append(Int32(truncatingIfNeeded: index))
+        }
+        return first..<differing.count
+    }
+
+    /// How much of a group arrives.
+    private func part(
+        _ index: Int, _ words: Range<Int>, _ read: Range<Int>, _ parent: SimulatedMemory
+    ) -> Int32 {
+        let group = parent.groups[index]
+        if group.cell >= 0 { return isInPrefix(index, of: group.cell) ? 0 : Self.nothing }
+        if words.isEmpty { return 0 }
         // What later stores cover is all there or not at all.
         let isOverlaid = overlaps[index].contains { $0 > index }
-        let choice = choose(isOverlaid ? 2 : Self.arity(group.count), for: index)
-        settle(index, isOverlaid && choice == 1 ? nothing : choice, in: memory, parent)
+        let arity = isOverlaid ? 2 : Self.arity(words.count)
+        return choose(arity, for: index) {
+            // With all of this, it would not show whether what is beneath has arrived: that was run.
+            let isSame = overlaps[index].contains { $0 < index && hides($0, beneath: group, parent) }
+            var decision = Decision(choice: isSame ? Self.nothing : 0, arity: Int32(arity))
+            let isRead = group.low < read.upperBound && group.high > read.lowerBound
+            if arity > 4, isRead, isTorn(read, parent) {
+                decision.samples = Self.samples(words.count, seed: group.event)
+            }
+            return decision
+        }
+    }
+
+    /// True where a group has not arrived, and a later one has all the words that would have made a difference.
+    private func hides(_ index: Int, beneath group: PendingGroup, _ parent: SimulatedMemory) -> Bool {
+        guard fate[index].choice == Self.nothing, parent.groups[index].cell < 0 else { return false }
+        return fate[index].words.allSatisfy { word in
+            let offset = parent.units[Int(differing[word])].offset
+            var (first, end) = (group.first, group.end)
+            while first < end {
+                let middle = (first + end) / 2
+                if parent.units[middle].offset < offset { first = middle + 1 } else { end = middle }
+            }
+            return first < group.end && parent.units[first].offset == offset
+        }
+    }
+
+    /// True where a range holds words of a call that have arrived and words of it that have not: neither what was there
+    /// before nor what was stored.
+    private func isTorn(_ range: Range<Int>, _ parent: SimulatedMemory) -> Bool {
+        fate.indices.contains { index in
+            guard fate[index].run == run, fate[index].isTorn else { return false }
+            let words = fate[index].words
+            let seed = parent.groups[index].event
+            var (isThere, isMissing) = (false, false)
+            for word in words where range.contains(parent.units[Int(differing[word])].offset) {
+                let choice = Int(fate[index].choice)
+                if Self.isPresent(word - words.lowerBound, of: words.count, choice, seed: seed) {
+                    isThere = true
+                } else {
+                    isMissing = true
+                }
+            }
+            return isThere && isMissing
+        }
+    }
+
+    /// The units of a group that has been decided about which this run has, of those that make a difference.
+    private func arrived(_ index: Int, _ parent: SimulatedMemory) -> [Int] {
+        let words = fate[index].words
+        let (seed, choice) = (parent.groups[index].event, Int(fate[index].choice))
+        return words.filter {
+            Self.isPresent($0 - words.lowerBound, of: words.count, choice, seed: seed)
+        }.map { Int(differing[$0]) }
     }
 
     /// Groups of a cell arrive in order: what is decided about one narrows what is left for the others.
     private func isInPrefix(_ index: Int, of cell: Int) -> Bool {
         var prefix = prefixes[cell, default: Prefix(run: 0, low: 0, high: .max)]
         if prefix.run != run { prefix = Prefix(run: run, low: 0, high: .max) }
-        let isPresent = index < prefix.low || index < prefix.high && choose(2, for: index) == 0
+        let isPresent = index < prefix.low || index < prefix.high && isPresent(index)
         if isPresent { prefix.low = max(prefix.low, index) } else { prefix.high = min(prefix.high, index) }
         prefixes[cell] = prefix
         return isPresent
+    }
+
+    private func isPresent(_ index: Int) -> Bool {
+        choose(2, for: index) { Decision(choice: 0, arity: 2) } == 0
     }
 
     /// What nobody has read of a cell: behind a group that is there, and before one that is not, if the rest arrives.
@@ -178,52 +279,22 @@
         return index < prefix.low || restArrives && index < prefix.high
     }
 
-    private func settle(
-        _ index: Int, _ choice: Int, in memory: SimulatedMemory, _ parent: SimulatedMemory
-    ) {
-        decidedRun[index] = run
-        decidedChoice[index] = Int32(choice)
-        let group = parent.groups[index]
-        let younger = overlaps[index].filter { $0 > index && decidedRun[$0] == run }
-        let units = parent.units
-        for place in 0..<group.count where Self.isPresent(place, of: group.count, choice, seed: group.event) {
-            let unit = units[group.first + place]
-            if unsafe written[unit.offset >> 6] == run { continue }
-            if younger.contains(where: { hasPlaced(unit.offset, by: $0, parent) }) { continue }
-            memory.place(unit)
-        }
-    }
-
-    /// True where a younger group, about which was decided before, has a word.
-    private func hasPlaced(_ offset: Int, by index: Int, _ parent: SimulatedMemory) -> Bool {
-        let group = parent.groups[index]
-        return (0..<group.count).contains { place in
-            parent.units[group.first + place].offset == offset
-                && Self.isPresent(place, of: group.count, Int(decidedChoice[index]), seed: group.event)
-        }
-    }
-
     /// Lays this run's decisions, and one for all groups that nobody has read, into another memory.
     func materialize(into memory: SimulatedMemory, _ parent: SimulatedMemory, restArrives: Bool) {
-        let units = parent.units
         for (index, group) in parent.groups.enumerated() {
-            let isDecided = decidedRun[index] == run
+            let isDecided = fate[index].run == run
             if !isDecided, !arrivesUnread(index, of: group.cell, restArrives: restArrives) { continue }
-            let choice = isDecided ? Int(decidedChoice[index]) : 0
-            for place in 0..<group.count
-            where Self.isPresent(place, of: group.count, choice, seed: group.event) {
-                let unit = units[group.first + place]
-                memory.setEverywhere(unit.offset, unit.value)
+            let isWhole = !isDecided || fate[index].choice == 0
+            for word in isWhole ? Array(group.first..<group.end) : arrived(index, parent) {
+                memory.setEverywhere(parent.units[word].offset, parent.units[word].value)
             }
         }
     }
 
     /// The groups that this run has decided about.
     func decided(_ parent: SimulatedMemory) -> [DecidedGroup] {
-        parent.groups.indices.filter { decidedRun[$0] == run }.map {
-            let group = parent.groups[$0]
-            let nothing = Int32(Self.nothing(group.count))
-            return DecidedGroup(index: $0, group: group, choice: decidedChoice[$0], nothing: nothing)
+        fate.indices.filter { fate[$0].run == run }.map {
+            DecidedGroup(index: $0, group: parent.groups[$0], choice: fate[$0].choice)
         }
     }
 
@@ -233,52 +304,14 @@
             let group = parent.groups[index]
             let site = group.site == 0 ? "" : ", line \(group.site)"
             let place = "event \(group.event)\(site), \(group.count) words from \(group.low)"
-            if decidedRun[index] != run { return "\(place): never read" }
-            let choice = Int(decidedChoice[index])
-            let missing = (0..<group.count).filter {
-                !Self.isPresent($0, of: group.count, choice, seed: group.event)
-            }
-            if missing.isEmpty { return "\(place): arrived" }
-            if missing.count == group.count { return "\(place): did not arrive" }
-            let offsets = missing.prefix(4).map { String(parent.units[group.first + $0].offset) }
+            if fate[index].run != run { return "\(place): never read" }
+            if fate[index].choice == 0 { return "\(place): arrived" }
+            if fate[index].choice == Self.nothing { return "\(place): did not arrive" }
+            let present = Set(arrived(index, parent))
+            let missing = fate[index].words.map { Int(differing[$0]) }.filter { !present.contains($0) }
+            let offsets = missing.prefix(4).map { String(parent.units[$0].offset) }
             return "\(place): \(missing.count) words missing, \(offsets.joined(separator: ", "))"
         }
-    }
-
-    // MARK: Parts
-
-    /// Parts of a group of `count` words, the whole among them.
-    package static func arity(_ count: Int) -> Int {
-        if count <= exhaustiveLimit { return 1 << count }
-        let singles = min(count, singlesLimit)
-        return 2 + 2 * singles + 2 * (singles - 3) + randomParts
-    }
-
-    /// The part without any word.
-    static func nothing(_ count: Int) -> Int { count <= exhaustiveLimit ? 1 << count - 1 : 1 }
-
-    /// True when part `choice` of a group has the word at `place`. Part 0 is the whole.
-    package static func isPresent(_ place: Int, of count: Int, _ choice: Int, seed: Int) -> Bool {
-        if choice == 0 { return true }
-        if count <= exhaustiveLimit { return ((1 << count) - 1 - choice) >> place & 1 == 1 }
-        if choice == 1 { return false }
-        let singles = min(count, singlesLimit)
-        var rest = choice - 2
-        if rest < singles { return place != single(rest, count) }
-        rest -= singles
-        if rest < singles { return place == single(rest, count) }
-        rest -= singles
-        if rest < singles - 3 { return place < single(rest + 2, count) }
-        rest -= singles - 3
-        if rest < singles - 3 { return place >= single(rest + 2, count) }
-        rest -= singles - 3
-        if place == (rest + seed) % count { return false }
-        let mixed = (UInt64(place) &+ UInt64(rest + 7 * seed)) &* 0xbf58_476d_1ce4_e5b9
-        return (mixed ^ mixed >> 29) &* 0x94d0_49bb_1331_11eb >> 40 & 1 == 1
-    }
-
-    private static func single(_ index: Int, _ count: Int) -> Int {
-        count <= singlesLimit ? index : index * (count - 1) / (singlesLimit - 1)
     }
 }
 
@@ -294,133 +327,6 @@ extension Array {
 package struct DecidedGroup: Sendable {
     package let index: Int
     package let group: PendingGroup
-    /// 0: all of it.
+    /// 0: all of it; ``PowerCut/nothing``.
     package let choice: Int32
-    /// The choice that stands for nothing of it.
-    package let nothing: Int32
-}
-
-extension SimulatedMemory {
-    /// Reads through the door since ``resetReadCount()``.
-    package var readCount: Int { unsafe reads.pointee.count }
-
-    func resetReadCount() { unsafe reads.pointee.count = 0 }
-
-    /// What a power cut would leave here is now the question, once more for each ``beginFuture()``.
-    package func beginPowerCut() {
-        guard let parent else { return }
-        cut.begin(parent)
-    }
-
-    /// Becomes the parent's durable image with the fate of pending units open.
-    package func beginFuture() {
-        reset()
-        cut.beginRun()
-    }
-
-    /// Turns to the next future; false when all were run.
-    package func nextFuture() -> Bool { cut.advance() }
-
-    /// Decisions that this future has met; empty when nobody has read what is pending.
-    package var decisions: [Int32] {
-        get { cut.decisions }
-        set { cut.decisions = newValue }
-    }
-
-    /// Instead of ``decisions``: groups that do not arrive whole, by index.
-    package var fates: [Int: Int32]? {
-        get { cut.fates }
-        set { cut.fates = newValue }
-    }
-
-    package var decidedGroups: [DecidedGroup] { parent.map { cut.decided($0) } ?? [] }
-
-    /// Lines that were stored to, and of which a word is neither durable nor on its way.
-    package var lostLines: [Int] {
-        let pending = Set(units.map(\.offset))
-        return markedLines.map { Int($0) << 6 }.filter { line in
-            stride(from: line, to: line + 64, by: 8).contains {
-                word($0) != durableWord($0) && !pending.contains($0)
-            }
-        }
-    }
-
-    /// Decisions that were met so far in this future.
-    package var decisionCount: Int { cut.decisionCount }
-
-    /// What nobody has read in this future does not arrive: from here on the image is ordinary memory.
-    package func settleFuture() { cut.stop() }
-
-    /// Lays this future's image, before anything was written to it, into a sibling.
-    package func materialize(into sibling: SimulatedMemory, restArrives: Bool) {
-        guard let parent else { return }
-        sibling.reset()
-        cut.materialize(into: sibling, parent, restArrives: restArrives)
-    }
-
-    /// What this future has decided, group by group.
-    package var futureDescription: [String] {
-        guard let parent else { return [] }
-        return cut.description(parent)
-    }
-
-    /// Of what differs from the parent's durable image.
-    package var imageHash: Int {
-        var hasher = Hasher()
-        for line in markedLines.sorted() {
-            hasher.combine(line)
-            for place in 0..<8 { hasher.combine(word(Int(line) << 6 + 8 * place)) }
-        }
-        return hasher.finalize()
-    }
-
-    @inline(__always)
-    func willRead(_ offset: Int, _ byteCount: Int) {
-        precondition(
-            offset >= 0 && byteCount >= 0 && offset + byteCount <= self.byteCount, "a read beyond the medium")
-        unsafe reads.pointee.count &+= 1
-        if unsafe reads.pointee.isOpen, byteCount > 0 { openLines(offset, byteCount) }
-    }
-
-    @inline(never)
-    private func openLines(_ offset: Int, _ byteCount: Int) {
-        let end = (offset + byteCount + 63) >> 6
-        if unsafe reads.pointee.isWatched { watch(offset >> 6, end) }
-        let line = unsafe reads.pointee.firstOpen(offset >> 6, end)
-        if line < end { decide(from: line, end) }
-    }
-
-    @inline(never)
-    private func decide(from first: Int, _ end: Int) {
-        guard let parent else { return }
-        var line = first
-        while line < end {
-            cut.decide(line, in: self, parent)
-            line = unsafe reads.pointee.firstOpen(line + 1, end)
-        }
-    }
-
-    @inline(never)
-    private func watch(_ first: Int, _ end: Int) {
-        for line in first..<end {
-            recording?.append(line << 6)
-            if poisoned.contains(line << 6) { isBroken = true }
-        }
-    }
-
-    @inline(__always)
-    func overwrite(_ offset: Int, _ byteCount: Int) {
-        if byteCount == 0 { return }
-        for line in (offset >> 6)...((offset + byteCount - 1) >> 6) {
-            mark(line)
-            if unsafe reads.pointee.isOpen { cut.overwrite(line) }
-        }
-    }
-
-    /// A pending unit has arrived.
-    @inline(__always)
-    func place(_ unit: PendingUnit) {
-        mark(unit.offset >> 6)
-        unsafe (base + unit.offset).storeBytes(of: unit.value, as: UInt64.self)
-    }
 }

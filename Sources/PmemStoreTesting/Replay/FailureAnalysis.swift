@@ -143,9 +143,9 @@ package final class FailureAnalyst {
             (best, fates) = (trial, fewer)
         }
         // A store that is missing whole is easier to understand than one that is missing in part.
-        for group in best.decided[level] where group.choice != 0 && group.choice != group.nothing {
+        for group in best.decided[level] where group.choice != 0 && group.choice != PowerCut.nothing {
             var whole = fates
-            whole[group.index] = group.nothing
+            whole[group.index] = PowerCut.nothing
             guard let trial = try trial(best.path, level: level + 1, fates: whole),
                 trial.failure.rung == first.failure.rung
             else { continue }
@@ -199,7 +199,7 @@ package final class FailureAnalyst {
                 continue
             }
             var fewer = fates
-            fewer[arrived.index] = arrived.nothing
+            fewer[arrived.index] = PowerCut.nothing
             if try trial(best.path, level: level + 1, fates: fewer) == nil {
                 return (event, "the store at \(name(event))")
             }

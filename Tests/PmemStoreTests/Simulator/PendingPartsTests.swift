@@ -1,0 +1,139 @@
+import Testing
+
+@testable internal import PmemStore
+@testable internal import PmemStoreTesting
+
+/// What can arrive of pending stores: nothing that a power cut may leave is left out, and nothing is run twice.
+@Suite("Simulator: parts of what was stored")
+struct PendingPartsTests {
+    /// Stores that are pending, and what is durable beneath them.
+    private struct Pending {
+        let memory = SimulatedMemory(byteCount: 1 << 16)
+        let image: SimulatedMemory
+
+        init(durable: [UInt64]) {
+            for (place, word) in durable.enumerated() { memory.setEverywhere(8 * place, word) }
+            image = memory.makeChild(isTracking: false)
+        }
+
+        func store(_ first: Int, _ words: [UInt64]) {
+            unsafe words.withUnsafeBytes { bytes in
+                guard let start = bytes.baseAddress else { return }
+                unsafe memory.copyIn(UInt64(8 * first), start, bytes.count, role: .writer, site: #line)
+            }
+        }
+
+        /// The first words of each future's image, in which somebody has read these ranges of words.
+        func futures(reading ranges: [Range<Int>], words: Int) -> [[UInt64]] {
+            var futures: [[UInt64]] = []
+            image.beginPowerCut()
+            repeat {
+                image.beginFuture()
+                for range in ranges { image.willRead(8 * range.lowerBound, 8 * range.count) }
+                futures.append((0..<words).map { image.word(8 * $0) })
+            } while image.nextFuture()
+            return futures
+        }
+
+        /// All images: what a later store covers is there or not, of the others every part.
+        func all(words: Int) -> Set<[UInt64]> {
+            let groups = memory.groups
+            var images: Set<[UInt64]> = [(0..<words).map { memory.durableWord(8 * $0) }]
+            for (index, group) in groups.enumerated() {
+                let isOverlaid = groups[(index + 1)...].contains {
+                    $0.low < group.high && $0.high > group.low
+                }
+                var next: Set<[UInt64]> = []
+                for mask in 0..<(1 << group.count) {
+                    if isOverlaid, mask != 0, mask != 1 << group.count - 1 { continue }
+                    for var image in images {
+                        for place in 0..<group.count where mask >> place & 1 == 1 {
+                            let unit = memory.units[group.first + place]
+                            image[unit.offset / 8] = unit.value
+                        }
+                        next.insert(image)
+                    }
+                }
+                images = next
+            }
+            return images
+        }
+    }
+
+    /// Words of few values, so that many are what was there before.
+    @Test("Stores to one place: every image, and few of them twice")
+    func overlaid() {
+        for seed in TestPlan.seeds(Array(1...60)) {
+            var random = SeededGenerator(seed: seed)
+            func words(_ count: Int) -> [UInt64] {
+                (0..<count).map { _ in .random(in: 0..<3, using: &random) }
+            }
+            let pending = Pending(durable: words(16))
+            for _ in 0..<Int.random(in: 2...4, using: &random) {
+                let count = Int.random(in: 1...5, using: &random)
+                pending.store(.random(in: 0...(16 - count), using: &random), words(count))
+            }
+            // Word by word: nothing is known to be one range.
+            let futures = pending.futures(reading: (0..<16).map { $0..<($0 + 1) }, words: 16)
+            let images = Set(futures)
+            let isSame = images == pending.all(words: 16)
+            #expect(isSame, "seed \(seed)")
+            #expect(
+                futures.count < 2 * images.count, "seed \(seed): \(futures.count), \(images.count) differ")
+        }
+    }
+
+    @Test("A store over another that has all its words is run whole once")
+    func hidden() {
+        let pending = Pending(durable: [9, 9, 9, 9, 9, 9])
+        pending.store(1, [1, 2, 3])
+        pending.store(0, [4, 5, 6, 7, 8])
+        let futures = pending.futures(reading: [0..<6], words: 6)
+        // Every part of the second with and without the first, but for the whole, which hides it; of the parts that
+        // lack the first word, the last or both, it hides three more.
+        #expect(futures.count == 2 * 32 - 1)
+        #expect(Set(futures) == pending.all(words: 6))
+        #expect(Set(futures).count == 2 * 32 - 4)
+    }
+
+    @Test("Beside a torn part in the same range a few parts stand for all")
+    func torn() {
+        let count = PowerCut.exhaustiveLimit
+        let pending = Pending(durable: [UInt64](repeating: 0, count: 2 * count))
+        pending.store(0, [UInt64](repeating: 1, count: count))
+        pending.store(count, [UInt64](repeating: 1, count: count))
+        let whole = [UInt64](repeating: 1, count: count)
+        let nothing = [UInt64](repeating: 0, count: count)
+        let futures = pending.futures(reading: [0..<(2 * count)], words: 2 * count)
+        let images = Set(futures)
+        #expect(images.count == futures.count)
+        for mask in 0..<(1 << count) {
+            let part = (0..<count).map { UInt64(mask >> $0 & 1) }
+            for other in [whole, nothing] {
+                #expect(images.contains(part + other) && images.contains(other + part))
+            }
+        }
+        let parts = 1 << count
+        #expect(images.count == 2 * parts + 4 * (parts - 2))
+        // Read one after the other, neither says anything about the other.
+        let apart = pending.futures(reading: [0..<count, count..<(2 * count)], words: 2 * count)
+        #expect(Set(apart).count == parts * parts)
+    }
+
+    /// Rolled back to a savepoint, the transaction writes its records where others are on their way already, and the
+    /// headers there tell of lengths that take in their neighbours. Each of these was a crash point of 200 000 futures
+    /// and more, and was given up.
+    @Test("Slots that are used again before any fence", arguments: [UInt64(65), 72])
+    func usedAgain(seed: UInt64) throws {
+        var plan = CrashPlan.flat
+        plan.use = 0
+        plan.futureLimit = 30_000
+        let workload = CrashWorkload.random(seed: seed, steps: 12, model: .lines)
+        let run = try workload.makeRun(plan: plan, depth: 1)
+        try workload.run(on: run)
+        #expect(run.failures.isEmpty, "\(run.failures)")
+        #expect(run.explorer.tally.capped == 0)
+        #expect(run.explorer.tally.mostFutures > 10_000)
+        print("used again, seed \(seed): \(run.explorer.tally)")
+    }
+}
