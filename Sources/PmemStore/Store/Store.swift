@@ -124,7 +124,8 @@ public final class Store: Sendable {
     /// Runs `body` as a transaction and commits it: one fence, whatever its size, none when nothing changed.
     ///
     /// When it returns, the changes are durable (as far as ``persistence`` says). When `body` throws, nothing has
-    /// happened. Waiting writers are let in in the order in which they came.
+    /// happened. Writers that wait are let in in the order in which they came; others may pass the first of them, but
+    /// 256 at most, and nobody once it has looked for a tenth of a millisecond.
     ///
     /// - Throws: what `body` throws; ``StoreError/commit(_:)``; ``StoreError/TransactionFailure/closed``; within a
     ///   `write` of the same thread ``StoreError/TransactionFailure/nestedWrite``, because it would wait for itself.

@@ -2,91 +2,42 @@ internal import CPmem
 internal import Glibc
 internal import Synchronization
 
-/// Lets one writer at a time into the store, in the order in which they came.
+/// Lets one writer at a time into the store.
 ///
-/// Uncontended, entering and leaving are one compare-and-swap each. The checkpointer waits in the same line for the
-/// short moments in which it needs what a writer owns; a writer that itself waits for the checkpointer lends it the
-/// gate.
+/// Uncontended, entering and leaving are one compare-and-swap each. Whoever finds the gate open enters, also past
+/// those in line: to keep it closed for a thread that is yet to wake would cost each commit a switch of threads. The
+/// first in line is awake and looks at the gate itself. Nobody starves: when ``mostPasses`` have passed it, or its
+/// ``patience`` has ended, whoever leaves hands it the gate. So the one in place k waits for k times `mostPasses`
+/// transactions at most, and where they are long for k of them and as many patiences and wakes (decision 0021).
+///
+/// The checkpointer stands in the same line for the short moments in which it needs what a writer owns, and nobody
+/// passes it once it is the first. A writer that itself waits for the checkpointer lends it the gate.
 package final class WriterGate: Sendable {
-    /// 0: open. 1: taken. 2: taken, and somebody is in line.
+    /// States of the gate. An open one is 0 or `passable`; only to these and from these it changes without the lock.
+    private enum Word {
+        static let taken: UInt32 = 1
+        /// Somebody is in line.
+        static let line: UInt32 = 2
+        /// The first in line looks at the gate itself: whoever leaves need not wake it.
+        static let looking: UInt32 = 4
+        /// To leave is more than to open: the first in line is to have the gate, or it is lent.
+        static let demanded: UInt32 = 8
+        static let passable = line | looking
+    }
+
     private let word = Atomic<UInt32>(0)
-    private let line = Locked<Line>(Line())
+    private let line = Locked<GateLine>(GateLine())
+    /// How many have left since the first in line was told to look, or before. Belongs to whoever holds the gate.
+    private let passes = Atomic<UInt32>(0)
+    /// How long the first in line lets others pass, in nanoseconds.
+    private let patience: UInt64
 
-    private struct Line {
-        var waiting: [Waiter] = []
-        var first = 0
-        var isLent = false
-        var isBorrowed = false
-        var lender: Waiter?
-        /// Somebody holds the gate in order to keep it closed, and wants to know when somebody comes.
-        var isWatched = false
-
-        mutating func takeMaintenance() -> Waiter? {
-            guard let index = waiting[first...].firstIndex(where: { $0.isMaintenance }) else { return nil }
-            return waiting.remove(at: index)
-        }
-
-        /// The next in line; forgets those before it in time, also when the line is never empty.
-        mutating func takeFirst() -> Waiter {
-            let waiter = waiting[first]
-            first += 1
-            if first == waiting.count || first >= 64 && first * 2 > waiting.count {
-                waiting.removeFirst(first)
-                first = 0
-            }
-            return waiter
-        }
-    }
-
-    /// Somebody in line: a thread on a futex, or an asynchronous task.
-    private final class Waiter: @unchecked Sendable {
-        let signal = Atomic<UInt32>(0)
-        let continuation: CheckedContinuation<Void, Never>?
-        let isMaintenance: Bool
-
-        init(continuation: CheckedContinuation<Void, Never>? = nil, isMaintenance: Bool = false) {
-            self.continuation = continuation
-            self.isMaintenance = isMaintenance
-        }
-
-        func wake() {
-            if let continuation {
-                continuation.resume()
-                return
-            }
-            if signal.exchange(Self.woken, ordering: .acquiringAndReleasing) == Self.asleep {
-                unsafe withUnsafeFutex { _ = unsafe cpm_futex_wake($0, 1) }
-            }
-        }
-
-        /// Most waits are as long as one commit: going to sleep and being woken would take far longer.
-        func wait() {
-            if let taker = unsafe ThreadTurns.taker,
-                taker.wait(until: { signal.load(ordering: .acquiring) == Self.woken })
-            {
-                return
-            }
-            for _ in 0..<Self.spins {
-                if signal.load(ordering: .acquiring) == Self.woken { return }
-                cpm_pause()
-            }
-            let before = signal.compareExchange(
-                expected: Self.spinning, desired: Self.asleep, ordering: .acquiringAndReleasing)
-            if !before.exchanged { return }
-            while signal.load(ordering: .acquiring) != Self.woken {
-                unsafe withUnsafeFutex { _ = unsafe cpm_futex_wait($0, Self.asleep, -1) }
-            }
-        }
-
-        private static let spinning: UInt32 = 0
-        private static let asleep: UInt32 = 1
-        private static let woken: UInt32 = 2
-        private static let spins = 300
-
-        private func withUnsafeFutex(_ body: (UnsafeMutablePointer<UInt32>) -> Void) {
-            unsafe signal.withUnsafeAddress(body)
-        }
-    }
+    /// Some 200 microseconds of small commits. A processor may be that busy that the first in line sleeps for longer.
+    package static let mostPasses: UInt32 = 256
+    /// Pauses between two looks, up to a microsecond or two: each look takes the holder's cache line from it.
+    private static let pauses = 8...64
+    /// Of one who is next: the transaction at work may end before a sleep has begun.
+    private static let spins = 300
 
     /// The thread whose transaction is open, so that it can be told when it is about to wait for itself.
     private let owner = Atomic<UInt>(0)
@@ -96,7 +47,8 @@ package final class WriterGate: Sendable {
     /// Not 0: somebody has come since the gate is watched.
     private let demand = Atomic<UInt32>(0)
 
-    package init() {}
+    /// - Parameter patience: Other than usual for tests: with 0, nobody passes who has found the first in line.
+    package init(patience: UInt64 = 100_000) { self.patience = patience }
 
     /// True on the thread whose transaction is open.
     @inline(__always)
@@ -109,113 +61,252 @@ package final class WriterGate: Sendable {
     }
 
     /// How many wait in line. For tests and statistics: it changes while it is looked at.
-    package var waitingCount: Int { line.withLock { $0.waiting.count - $0.first } }
+    package var waitingCount: Int { line.withLock { $0.count } }
+
+    /// Nobody passes the first in line any more, or the gate is lent. For tests, as ``waitingCount``.
+    package var isDemanded: Bool { word.load(ordering: .relaxed) & Word.demanded != 0 }
 
     /// Waits until the gate is the caller's.
     @inline(__always)
     package func enter() {
-        if word.compareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged { return }
+        if word.compareExchange(expected: 0, desired: Word.taken, ordering: .acquiring).exchanged { return }
         enterSlowly(isMaintenance: false)
     }
 
     /// As ``enter()``, for the checkpointer: also when a writer has lent it the gate.
     package func enterForMaintenance() {
-        if word.compareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged { return }
+        if word.compareExchange(expected: 0, desired: Word.taken, ordering: .acquiring).exchanged { return }
         enterSlowly(isMaintenance: true)
     }
 
     /// As ``enter()``; suspends instead of blocking where it has to wait.
     @inline(__always)
     package func enterAsync() async {
-        if word.compareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged { return }
-        await withCheckedContinuation { continuation in
-            let waiter = Waiter(continuation: continuation)
-            if join(waiter) { waiter.wake() }
-        }
+        if word.compareExchange(expected: 0, desired: Word.taken, ordering: .acquiring).exchanged { return }
+        await enterSlowlyAsync()
     }
 
-    /// Lets the next in line enter.
+    /// Lets somebody else enter.
     @inline(__always)
     package func leave() {
-        if word.compareExchange(expected: 1, desired: 0, ordering: .releasing).exchanged { return }
+        if word.compareExchange(expected: Word.taken, desired: 0, ordering: .releasing).exchanged { return }
         leaveSlowly()
     }
 
+    // MARK: Waiting
+
     @inline(never)
     private func enterSlowly(isMaintenance: Bool) {
-        let waiter = Waiter(isMaintenance: isMaintenance)
-        if !join(waiter) { waiter.wait() }
+        if !pass() { wait(GateWaiter(isMaintenance: isMaintenance)) }
     }
 
-    /// Joins the line; true when the gate was open after all, or was lent.
-    private func join(_ waiter: Waiter, isFirst: Bool = false) -> Bool {
-        line.withLock { line in
-            if word.exchange(2, ordering: .acquiring) == 0 {
-                if line.first == line.waiting.count { word.store(1, ordering: .relaxed) }
-                return true
-            }
-            if waiter.isMaintenance, line.isLent, !line.isBorrowed {
-                line.isBorrowed = true
-                return true
-            }
-            if isFirst {
-                line.waiting.insert(waiter, at: line.first)
-            } else {
-                line.waiting.append(waiter)
-                if line.isWatched { announceDemand() }
-            }
-            return false
+    private func wait(_ waiter: GateWaiter, isFirst: Bool = false) {
+        switch join(waiter, isFirst: isFirst) {
+        case .inside: return
+        case .first: if look(waiter) { return }
+        case .behind:
+            waiter.awaitWake(spins: 0)
+            if look(waiter) { return }
+        case .due: break
+        }
+        waiter.awaitWake(spins: Self.spins)
+    }
+
+    private func enterSlowlyAsync() async {
+        if pass() { return }
+        let waiter = GateWaiter()
+        await withCheckedContinuation { continuation in
+            waiter.continuation = continuation
+            if join(waiter) == .inside { waiter.admit()?.wake() }
+        }
+        if waiter.hasEntered { return }
+        await withCheckedContinuation { continuation in
+            if demandGate(waiter, continuation) { continuation.resume() }
         }
     }
+
+    /// Enters an open gate past those in line.
+    private func pass() -> Bool {
+        word.compareExchange(
+            expected: Word.passable, desired: Word.passable | Word.taken, ordering: .acquiring
+        ).exchanged
+    }
+
+    /// Where one is who has joined the line: the gate was open after all, or lent; one is to look at it, or to wait.
+    private enum Place {
+        case inside
+        case first
+        case behind
+        case due
+    }
+
+    private func join(_ waiter: GateWaiter, isFirst: Bool = false) -> Place {
+        line.withLock { line in
+            if waiter.isMaintenance, line.isLent, !line.isBorrowed {
+                line.isBorrowed = true
+                return .inside
+            }
+            let comesFirst = isFirst || line.count == 0
+            waiter.join(asFirst: comesFirst)
+            let wasOpen = change { said in
+                if said & Word.taken == 0 { return said | Word.taken }
+                return comesFirst ? Self.taken(first: waiter, line) : said
+            }
+            if wasOpen { return .inside }
+            if isFirst { line.prepend(waiter) } else { line.append(waiter) }
+            if line.isWatched, !isFirst { announceDemand() }
+            return waiter.isDue ? .due : waiter.isLooking ? .first : .behind
+        }
+    }
+
+    /// Changes the word of a gate that others may open or take meanwhile. True: it was open.
+    private func change(_ next: (UInt32) -> UInt32) -> Bool {
+        var said = word.load(ordering: .relaxed)
+        while true {
+            let result = word.compareExchange(expected: said, desired: next(said), ordering: .acquiring)
+            if result.exchanged { return said & Word.taken == 0 }
+            said = result.original
+        }
+    }
+
+    /// The word of a gate that is taken.
+    private static func taken(first: GateWaiter?, _ line: borrowing GateLine) -> UInt32 {
+        var word = line.isLent || line.isBorrowed ? Word.taken | Word.demanded : Word.taken
+        guard let first else { return word }
+        word |= Word.line
+        if first.isLooking { word |= Word.looking }
+        if first.isDue { word |= Word.demanded }
+        return word
+    }
+
+    private var isOpen: Bool { word.load(ordering: .relaxed) & Word.taken == 0 }
+
+    /// The first in line looks at the gate until it is in, or its patience has ended. True: it is in.
+    private func look(_ waiter: GateWaiter) -> Bool {
+        if patience == 0 { return demandGate(waiter) }
+        if let taker = unsafe ThreadTurns.taker, taker.wait(until: { waiter.hasEntered || isOpen }) {
+            return demandGate(waiter)
+        }
+        let end = cpm_monotonic_nanoseconds() + patience
+        var pauses = Self.pauses.lowerBound
+        repeat {
+            for _ in 0..<pauses { cpm_pause() }
+            pauses = min(pauses * 2, Self.pauses.upperBound)
+            if waiter.hasEntered || isOpen && takeAsFirst(waiter) { return true }
+            // Whoever is in may be waiting for this processor.
+            sched_yield()
+        } while cpm_monotonic_nanoseconds() < end
+        return demandGate(waiter)
+    }
+
+    private func takeAsFirst(_ waiter: GateWaiter) -> Bool {
+        line.withLock { line in
+            guard line.first === waiter, isOpen else { return false }
+            let next = Self.taken(first: line.second, line)
+            let isIn = word.compareExchange(expected: Word.passable, desired: next, ordering: .acquiring)
+            if !isIn.exchanged { return false }
+            passes.store(0, ordering: .relaxed)
+            _ = line.removeFirst()
+            return true
+        }
+    }
+
+    /// From here on nobody passes the waiter, who only waits to be let in. True: it is in already.
+    private func demandGate(
+        _ waiter: GateWaiter, _ continuation: CheckedContinuation<Void, Never>? = nil
+    ) -> Bool {
+        line.withLock { line in
+            if waiter.hasEntered { return true }
+            waiter.expectGate(continuation)
+            guard line.first === waiter else { return false }
+            let behind = Self.taken(first: line.second, line)
+            let wasOpen = change { $0 & Word.taken == 0 ? behind : $0 | Word.demanded }
+            if !wasOpen { return false }
+            passes.store(0, ordering: .relaxed)
+            _ = line.removeFirst()
+            return true
+        }
+    }
+
+    // MARK: Leaving
 
     @inline(never)
     private func leaveSlowly() {
-        let next: Waiter? = line.withLock { line in
-            if line.isBorrowed {
-                // Others of the checkpointer's kind may wait for what the lender waits for.
-                if line.lender == nil, let next = line.takeMaintenance() { return next }
-                line.isBorrowed = false
-                let lender = line.lender
-                line.lender = nil
-                return lender
-            }
-            return Self.takeNext(&line, word)
+        let count = passes.load(ordering: .relaxed) &+ 1
+        passes.store(count, ordering: .relaxed)
+        let mayPass = count < Self.mostPasses
+        if mayPass, reopen() { return }
+        let waiter = line.withLock { line in
+            line.isBorrowed ? giveBack(&line) : letNextIn(&line, mayPass: mayPass)
         }
-        next?.wake()
+        waiter?.wake()
     }
 
-    private static func takeNext(_ line: inout Line, _ word: borrowing Atomic<UInt32>) -> Waiter? {
-        if line.first == line.waiting.count {
+    /// Opens the gate, at which the first in line looks.
+    private func reopen() -> Bool {
+        word.compareExchange(
+            expected: Word.passable | Word.taken, desired: Word.passable, ordering: .releasing
+        ).exchanged
+    }
+
+    /// Opens the gate or hands it over. Whoever is to be woken.
+    private func letNextIn(_ line: inout GateLine, mayPass: Bool) -> GateWaiter? {
+        guard let first = line.first else {
             word.store(0, ordering: .releasing)
             return nil
         }
-        let waiter = line.takeFirst()
-        if line.waiting.isEmpty { word.store(1, ordering: .relaxed) }
-        return waiter
+        if first.isDue || first.isLooking && !mayPass {
+            _ = line.removeFirst()
+            passes.store(0, ordering: .relaxed)
+            word.store(Self.taken(first: line.first, line), ordering: .relaxed)
+            let sleeper = first.admit()
+            return first.isDue ? sleeper : nil
+        }
+        defer { word.store(Word.passable, ordering: .releasing) }
+        if first.isLooking { return nil }
+        passes.store(0, ordering: .relaxed)
+        return first.call()
+    }
+
+    /// The checkpointer is out of a gate that was lent to it, and somebody else is in. Whoever is to be woken.
+    private func giveBack(_ line: inout GateLine) -> GateWaiter? {
+        var next = line.lender
+        line.lender = nil
+        if next == nil {
+            // Others of the checkpointer's kind may wait for what the lender waits for.
+            next = line.removeMaintenance()
+            line.isBorrowed = next != nil
+        } else {
+            line.isBorrowed = false
+        }
+        word.store(Self.taken(first: line.first, line), ordering: .relaxed)
+        return next?.admit()
     }
 
     /// The holder lets the checkpointer in while it waits for it. Ends with ``reclaim()``.
     package func lend() {
-        let borrower: Waiter? = line.withLock { line in
+        let borrower: GateWaiter? = line.withLock { line in
             line.isLent = true
-            word.store(2, ordering: .relaxed)
-            guard let next = line.takeMaintenance() else { return nil }
-            line.isBorrowed = true
-            return next
+            let next = line.removeMaintenance()
+            line.isBorrowed = next != nil
+            word.store(Self.taken(first: line.first, line), ordering: .relaxed)
+            return next?.admit()
         }
         borrower?.wake()
     }
 
     /// The holder takes back what it has lent, as soon as the checkpointer is out.
     package func reclaim() {
-        let waiter: Waiter? = line.withLock { line in
+        let waiter: GateWaiter? = line.withLock { line in
             line.isLent = false
-            guard line.isBorrowed else { return nil }
-            let waiter = Waiter()
-            line.lender = waiter
-            return waiter
+            if line.isBorrowed {
+                line.lender = GateWaiter(isMaintenance: true)
+            } else {
+                word.store(Self.taken(first: line.first, line), ordering: .relaxed)
+            }
+            return line.lender
         }
-        waiter?.wait()
+        waiter?.awaitWake(spins: Self.spins)
     }
 }
 
@@ -227,9 +318,8 @@ extension WriterGate {
     /// Waits for the transaction at work, and for nobody in line.
     package func stopStores() {
         barrier.close()
-        if word.compareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged { return }
-        let waiter = Waiter(isMaintenance: true)
-        if !join(waiter, isFirst: true) { waiter.wait() }
+        if word.compareExchange(expected: 0, desired: Word.taken, ordering: .acquiring).exchanged { return }
+        wait(GateWaiter(isMaintenance: true), isFirst: true)
     }
 
     package func goOn() {
@@ -256,8 +346,8 @@ extension WriterGate {
         }
     }
 
-    private func isSomebodyThere(_ line: borrowing Line) -> Bool {
-        line.first < line.waiting.count || barrier.isWaitedAt
+    private func isSomebodyThere(_ line: borrowing GateLine) -> Bool {
+        line.count > 0 || barrier.isWaitedAt
     }
 
     private func announceDemand() {

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Store: the line of writers")
 struct WriterQueueTests {
-    @Test("Writers are let in in the order in which they came")
+    @Test("Writers in line are let in in the order in which they came")
     func order() throws {
         let fixture = try StoreFixture()
         let store = fixture.store
