@@ -27,6 +27,7 @@ struct MutantsCommand: ParsableCommand {
         if sample > 0, sample < all.count {
             mutants = (0..<sample).map { all[$0 * all.count / sample] }
         }
+        let sites = SourceSites()
         var (killed, open, proved) = ([UInt64](), 0, 0)
         for (index, mutant) in mutants.enumerated() where index % workers == worker {
             let outcome = campaign.outcome(mutant, isAudited: !unaudited) { UInt64(Clock.wall * 1e9) }
@@ -35,7 +36,7 @@ struct MutantsCommand: ParsableCommand {
             case .equivalent: proved += 1
             case .survived, .neverStruck, .wronglyProved: open += 1
             }
-            print(Self.line(outcome))
+            print(Self.line(outcome, sites))
             if verbose, outcome.killer != nil { print("  \(outcome.detail)") }
             fflush(nil)
         }
@@ -48,10 +49,12 @@ struct MutantsCommand: ParsableCommand {
     }
 
     /// As `scripts/mutant-report` reads it.
-    private static func line(_ outcome: MutationCampaign.Outcome) -> String {
+    private static func line(_ outcome: MutationCampaign.Outcome, _ sites: SourceSites) -> String {
         let mutant = outcome.mutation
+        let name = mutant.site.map { sites.name($0) } ?? "0"
+        let place = name.split(separator: "/" as Character).last.map(String.init) ?? name
         return [
-            "MUTANT", "\(mutant.role)", "\(mutant.kind)", "\(mutant.site)", "\(mutant.operator)",
+            "MUTANT", "\(mutant.role)", "\(mutant.kind)", place, "\(mutant.operator)",
             "\(mutant.period)", "\(outcome.result)", outcome.killer?.rawValue ?? "none",
             "\(outcome.nanoseconds / 1_000_000)",
         ].joined(separator: " ")

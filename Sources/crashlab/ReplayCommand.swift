@@ -31,19 +31,22 @@ struct ReplayCommand: ParsableCommand {
     private func mutation() throws -> MediumMutation? {
         guard let mutant else { return nil }
         guard let mutation = MediumMutation(text: mutant) else {
-            throw ValidationError("'\(mutant)' is no mutant: writer/drain/0/dropDrain/1")
+            throw ValidationError("'\(mutant)' is no mutant: writer/drain/Commit.swift:144/dropDrain/1")
         }
         return mutation
     }
 }
 
-/// The calls through the door, by kind, role and line.
+/// The calls through the door, by kind, role and place.
 struct SitesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sites", abstract: "Lists the calls through the door to the medium.")
 
     func run() throws {
         prepareProcess()
-        for site in try MutationCampaign().sites { print("\(site.role) \(site.kind) line \(site.line)") }
+        let sources = SourceSites()
+        for site in try MutationCampaign().sites {
+            print("\(site.role) \(site.kind) \(sources.name(site.source))")
+        }
     }
 }

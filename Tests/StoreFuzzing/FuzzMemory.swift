@@ -92,28 +92,28 @@ internal import PmemStore
         return unsafe UnsafeRawPointer(base + Int(offset))
     }
 
-    func store8(_ offset: UInt64, _ value: UInt64, site: UInt32) {
+    func store8(_ offset: UInt64, _ value: UInt64, site: CallSite) {
         memory.write(value, at: Int(offset), byteCount: 8)
     }
 
-    func copyIn(_ offset: UInt64, _ source: UnsafeRawPointer, _ byteCount: Int, site: UInt32) {
+    func copyIn(_ offset: UInt64, _ source: UnsafeRawPointer, _ byteCount: Int, site: CallSite) {
         memory.willWrite(offset, byteCount)
         unsafe (base + Int(offset)).copyMemory(from: source, byteCount: byteCount)
     }
 
     func construct<R>(
-        _ offset: UInt64, _ byteCount: Int, site: UInt32,
+        _ offset: UInt64, _ byteCount: Int, site: CallSite,
         _ body: (UnsafeMutableRawBufferPointer) throws -> R
     ) rethrows -> R {
         memory.willWrite(offset, byteCount)
         return try unsafe body(UnsafeMutableRawBufferPointer(start: base + Int(offset), count: byteCount))
     }
 
-    func flush(_ offset: UInt64, _ byteCount: Int, site: UInt32) {
+    func flush(_ offset: UInt64, _ byteCount: Int, site: CallSite) {
         _ = unsafe read(offset, byteCount)
     }
 
-    func drain(site: UInt32) throws(StoreError) {}
+    func drain(site: CallSite) throws(StoreError) {}
     func requireWhole() throws(StoreError) {}
     func note(_ event: MediumEvent) {}
 }

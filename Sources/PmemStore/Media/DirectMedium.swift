@@ -57,12 +57,12 @@ internal import CPmem
     }
 
     @inline(__always)
-    package func store8(_ offset: UInt64, _ value: UInt64, site: UInt32) {
+    package func store8(_ offset: UInt64, _ value: UInt64, site: CallSite) {
         unsafe cpm_store8(address(offset), value)
     }
 
     @inline(__always)
-    package func copyIn(_ offset: UInt64, _ source: UnsafeRawPointer, _ byteCount: Int, site: UInt32) {
+    package func copyIn(_ offset: UInt64, _ source: UnsafeRawPointer, _ byteCount: Int, site: CallSite) {
         unsafe counters.pointee.nonTemporalBytes &+= UInt64(truncatingIfNeeded: byteCount)
         unsafe counters.pointee.nonTemporalLines &+= Self.lines(offset, byteCount)
         let unaligned = (Int(truncatingIfNeeded: offset) | Int(bitPattern: source) | byteCount) & 63
@@ -78,7 +78,7 @@ internal import CPmem
 
     @inline(__always)
     package func construct<R>(
-        _ offset: UInt64, _ byteCount: Int, site: UInt32,
+        _ offset: UInt64, _ byteCount: Int, site: CallSite,
         _ body: (UnsafeMutableRawBufferPointer) throws -> R
     ) rethrows -> R {
         // Also after a throw: the range may be half filled, and whoever drains next must not leave it dirty.
@@ -87,7 +87,7 @@ internal import CPmem
     }
 
     @inline(__always)
-    package func flush(_ offset: UInt64, _ byteCount: Int, site: UInt32) {
+    package func flush(_ offset: UInt64, _ byteCount: Int, site: CallSite) {
         if discipline == .lines {
             unsafe counters.pointee.flushedLines &+= Self.lines(offset, byteCount)
             unsafe pmem_flush(address(offset), byteCount)
@@ -97,7 +97,7 @@ internal import CPmem
     }
 
     @inline(__always)
-    package func drain(site: UInt32) throws(StoreError) {
+    package func drain(site: CallSite) throws(StoreError) {
         if !elidesFences {
             unsafe counters.pointee.fences &+= 1
             if discipline == .deferred {

@@ -2,33 +2,36 @@
 /// files knows.
 extension Medium {
     @inline(__always)
-    package func store8(_ offset: UInt64, _ value: UInt64, line: UInt32 = #line) {
-        store8(offset, value, site: line)
+    package func store8(_ offset: UInt64, _ value: UInt64, file: StaticString = #fileID, line: UInt32 = #line)
+    {
+        store8(offset, value, site: CallSite(file, line))
     }
 
     @inline(__always)
     package func copyIn(
-        _ offset: UInt64, _ source: UnsafeRawPointer, _ byteCount: Int, line: UInt32 = #line
+        _ offset: UInt64, _ source: UnsafeRawPointer, _ byteCount: Int, file: StaticString = #fileID,
+        line: UInt32 = #line
     ) {
-        unsafe copyIn(offset, source, byteCount, site: line)
+        unsafe copyIn(offset, source, byteCount, site: CallSite(file, line))
     }
 
     @inline(__always)
     package func construct<R>(
-        _ offset: UInt64, _ byteCount: Int, line: UInt32 = #line,
+        _ offset: UInt64, _ byteCount: Int, file: StaticString = #fileID, line: UInt32 = #line,
         _ body: (UnsafeMutableRawBufferPointer) throws -> R
     ) rethrows -> R {
-        try unsafe construct(offset, byteCount, site: line, body)
+        try unsafe construct(offset, byteCount, site: CallSite(file, line), body)
     }
 
     @inline(__always)
-    package func flush(_ offset: UInt64, _ byteCount: Int, line: UInt32 = #line) {
-        flush(offset, byteCount, site: line)
+    package func flush(_ offset: UInt64, _ byteCount: Int, file: StaticString = #fileID, line: UInt32 = #line)
+    {
+        flush(offset, byteCount, site: CallSite(file, line))
     }
 
     @inline(__always)
-    package func drain(line: UInt32 = #line) throws(StoreError) {
-        try drain(site: line)
+    package func drain(file: StaticString = #fileID, line: UInt32 = #line) throws(StoreError) {
+        try drain(site: CallSite(file, line))
     }
 
     /// What stands for a medium is measured by what it does, not by its speed.

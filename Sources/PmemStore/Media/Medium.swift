@@ -20,25 +20,25 @@ package protocol Medium: Sendable {
     func read(_ offset: UInt64, _ byteCount: Int) -> UnsafeRawPointer
 
     /// Stores an aligned 8-byte word. Needs a flush and a drain.
-    func store8(_ offset: UInt64, _ value: UInt64, site: UInt32)
+    func store8(_ offset: UInt64, _ value: UInt64, site: CallSite)
 
     /// Starts a copy by non-temporal stores, in 8-byte units of no particular order. Needs a drain, no flush.
-    func copyIn(_ offset: UInt64, _ source: UnsafeRawPointer, _ byteCount: Int, site: UInt32)
+    func copyIn(_ offset: UInt64, _ source: UnsafeRawPointer, _ byteCount: Int, site: CallSite)
 
     /// Lends the mapping itself to `body`, which fills it in place; starts the write-back of what was filled.
     func construct<R>(
-        _ offset: UInt64, _ byteCount: Int, site: UInt32,
+        _ offset: UInt64, _ byteCount: Int, site: CallSite,
         _ body: (UnsafeMutableRawBufferPointer) throws -> R
     ) rethrows -> R
 
     /// Starts the write-back of the lines that hold `byteCount` bytes at `offset`.
-    func flush(_ offset: UInt64, _ byteCount: Int, site: UInt32)
+    func flush(_ offset: UInt64, _ byteCount: Int, site: CallSite)
 
     /// Waits until everything this thread started is durable: the fence.
     ///
     /// In the page domain this is the system call, and it can fail. It also fails when the file no longer backs
     /// what was stored; see ``requireWhole()``.
-    func drain(site: UInt32) throws(StoreError)
+    func drain(site: CallSite) throws(StoreError)
 
     /// Throws when the mapping is not whole any more, so that nothing that was read or stored can be relied upon.
     func requireWhole() throws(StoreError)

@@ -28,16 +28,15 @@ package struct MediumMutation: Sendable, CustomStringConvertible {
 
     package let kind: SimulatedEvent.Kind
     package let role: SimulatedEvent.Role
-    /// Line of the call; ``anySite`` for all of its kind and role.
-    package let site: UInt32
+    /// The call; nil: all of its kind and role.
+    package let site: SourceSite?
     package let `operator`: Operator
     /// Of so many calls one is struck.
     package let period: Int
 
-    package static let anySite: UInt32 = 0
-
     package init(
-        kind: SimulatedEvent.Kind, role: SimulatedEvent.Role, site: UInt32, operator: Operator, period: Int
+        kind: SimulatedEvent.Kind, role: SimulatedEvent.Role, site: SourceSite?, operator: Operator,
+        period: Int
     ) {
         self.kind = kind
         self.role = role
@@ -46,24 +45,36 @@ package struct MediumMutation: Sendable, CustomStringConvertible {
         self.period = period
     }
 
-    /// As in `writer/drain/0/dropDrain/1`: role, kind, line, operator, period.
+    /// As in `writer/drain/Commit.swift:144/dropDrain/1`: role, kind, file and line, operator, period; 0 for the
+    /// calls of all lines.
     package init?(text: String) {
         let parts = text.split(separator: "/" as Character).map(String.init)
         guard parts.count == 5, let role = SimulatedEvent.Role.allCases.first(where: { "\($0)" == parts[0] }),
             let kind = SimulatedEvent.Kind.allCases.first(where: { "\($0)" == parts[1] }),
-            let site = UInt32(parts[2]), let effect = Operator(rawValue: parts[3]), effect.applies(to: kind),
+            let site = Self.site(parts[2]), let effect = Operator(rawValue: parts[3]),
+            effect.applies(to: kind),
             let period = Int(parts[4]), period > 0
         else { return nil }
         self.init(kind: kind, role: role, site: site, operator: effect, period: period)
     }
 
+    /// nil: no site; a site of nil: all.
+    private static func site(_ text: String) -> SourceSite?? {
+        if text == "0" { return .some(nil) }
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 2, parts[0].hasSuffix(".swift"), let line = UInt32(parts[1]), line > 0 else {
+            return nil
+        }
+        return SourceSite(file: String(parts[0]), line: line)
+    }
+
     package var description: String {
-        "\(`operator`) at \(site == Self.anySite ? "every line" : "line \(site)") (\(role) \(kind))"
+        "\(`operator`) at \(site.map { "line \($0.line)" } ?? "every line") (\(role) \(kind))"
             + (period > 1 ? ", one in \(period)" : "")
     }
 
     @inline(__always)
     func concerns(_ event: SimulatedEvent) -> Bool {
-        (event.site == site || site == Self.anySite) && event.kind == kind && event.role == role
+        (site == nil || event.site == site) && event.kind == kind && event.role == role
     }
 }

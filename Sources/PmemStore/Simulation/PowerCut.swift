@@ -302,7 +302,7 @@
     func description(_ parent: SimulatedMemory) -> [String] {
         parent.groups.indices.map { index in
             let group = parent.groups[index]
-            let site = group.site == 0 ? "" : ", line \(group.site)"
+            let site = group.site == .none ? "" : ", line \(group.site.line)"
             let place = "event \(group.event)\(site), \(group.count) words from \(group.low)"
             if fate[index].run != run { return "\(place): never read" }
             if fate[index].choice == 0 { return "\(place): arrived" }

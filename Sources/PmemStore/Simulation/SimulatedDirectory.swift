@@ -52,14 +52,18 @@ package struct SimulatedDirectory: Sendable {
     /// What names the segments is durable, also when only the process was killed before its sync.
     func synchronize(_ memory: SimulatedMemory) {
         // A sync asks nobody who has written.
-        memory.flush(addressBytes, 8 * Self.sector, role: .directory, site: Sync.opening.rawValue)
+        memory.flush(addressBytes, 8 * Self.sector, role: .directory, site: Sync.opening.site)
         sync(.opening, .directory, memory)
     }
 
     // MARK: Growth
 
     /// Calls that make something durable, for tests that leave one out. Their numbers stand for lines of the engine.
-    package enum Sync: UInt32, Sendable, CaseIterable { case opening = 1, fill, header, rename, unlink }
+    package enum Sync: UInt32, Sendable, CaseIterable {
+        case opening = 1, fill, header, rename, unlink
+
+        package var site: SourceSite { SourceSite(number: rawValue) }
+    }
 
     /// Builds a segment's file, gives it its name, and makes both durable.
     func build(_ segment: SegmentLayout, _ memory: SimulatedMemory) {
@@ -87,7 +91,7 @@ package struct SimulatedDirectory: Sendable {
     }
 
     private func sync(_ call: Sync, _ role: SimulatedEvent.Role, _ memory: SimulatedMemory) {
-        memory.drain(role: role, site: call.rawValue)
+        memory.drain(role: role, site: call.site)
     }
 
     private func store(
@@ -95,7 +99,7 @@ package struct SimulatedDirectory: Sendable {
     ) {
         unsafe withUnsafeBytes(of: value) { bytes in
             guard let start = bytes.baseAddress else { return }
-            unsafe memory.copyIn(offset, start, 8, role: role, site: 0)
+            unsafe memory.copyIn(offset, start, 8, role: role, site: .none)
         }
     }
 }

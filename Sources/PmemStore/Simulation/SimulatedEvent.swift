@@ -11,14 +11,13 @@ package struct SimulatedEvent: Sendable, CustomStringConvertible {
     package let role: Role
     package let offset: Int
     package let byteCount: Int
-    /// Line of the call.
-    package let site: UInt32
+    package let site: SourceSite
 
     package var description: String {
-        "event \(number) (\(role) \(kind) \(offset)+\(byteCount), line \(site))"
+        "event \(number) (\(role) \(kind) \(offset)+\(byteCount), line \(site.line))"
     }
 
-    package init(number: Int, kind: Kind, role: Role, offset: Int, byteCount: Int, site: UInt32) {
+    package init(number: Int, kind: Kind, role: Role, offset: Int, byteCount: Int, site: SourceSite) {
         self.number = number
         self.kind = kind
         self.role = role
@@ -78,7 +77,7 @@ package struct PendingGroup: Sendable {
     package var first: Int
     package var end: Int
     package let event: Int
-    package let site: UInt32
+    package let site: SourceSite
     package let role: SimulatedEvent.Role
     /// The line or sector whose stores arrive in order; -1 where the units are free of each other.
     package let cell: Int

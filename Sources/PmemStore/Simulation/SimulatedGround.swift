@@ -64,7 +64,7 @@ private final class SimulatedWrites: DeferredWrites, @unchecked Sendable {
     }
 
     override func synchronize(base: UnsafeMutableRawPointer) throws(StoreError) -> UInt64 {
-        memory.drain(role: role, site: 0)
+        memory.drain(role: role, site: .none)
         return 0
     }
 }

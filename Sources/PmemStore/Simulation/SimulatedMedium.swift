@@ -23,27 +23,27 @@
         return unsafe UnsafeRawPointer(memory.base + Int(offset))
     }
 
-    package func store8(_ offset: UInt64, _ value: UInt64, site: UInt32) {
-        memory.store8(offset, value, role: role, site: site)
+    package func store8(_ offset: UInt64, _ value: UInt64, site: CallSite) {
+        memory.store8(offset, value, role: role, site: SourceSite(site))
     }
 
-    package func copyIn(_ offset: UInt64, _ source: UnsafeRawPointer, _ byteCount: Int, site: UInt32) {
-        unsafe memory.copyIn(offset, source, byteCount, role: role, site: site)
+    package func copyIn(_ offset: UInt64, _ source: UnsafeRawPointer, _ byteCount: Int, site: CallSite) {
+        unsafe memory.copyIn(offset, source, byteCount, role: role, site: SourceSite(site))
     }
 
     package func construct<R>(
-        _ offset: UInt64, _ byteCount: Int, site: UInt32,
+        _ offset: UInt64, _ byteCount: Int, site: CallSite,
         _ body: (UnsafeMutableRawBufferPointer) throws -> R
     ) rethrows -> R {
-        try unsafe memory.construct(offset, byteCount, role: role, site: site, body)
+        try unsafe memory.construct(offset, byteCount, role: role, site: SourceSite(site), body)
     }
 
-    package func flush(_ offset: UInt64, _ byteCount: Int, site: UInt32) {
-        memory.flush(offset, byteCount, role: role, site: site)
+    package func flush(_ offset: UInt64, _ byteCount: Int, site: CallSite) {
+        memory.flush(offset, byteCount, role: role, site: SourceSite(site))
     }
 
-    package func drain(site: UInt32) throws(StoreError) {
-        memory.drain(role: role, site: site)
+    package func drain(site: CallSite) throws(StoreError) {
+        memory.drain(role: role, site: SourceSite(site))
         try requireWhole()
     }
 

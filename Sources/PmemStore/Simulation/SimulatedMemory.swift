@@ -19,7 +19,7 @@ internal import Glibc
     var markedLines: [Int32] = []
     /// Lines stored to since the role's last promise, with the site that stored.
     private var unpromised = Array(
-        repeating: [(line: Int32, site: UInt32)](), count: SimulatedEvent.Role.allCases.count)
+        repeating: [(line: Int32, site: SourceSite)](), count: SimulatedEvent.Role.allCases.count)
     package internal(set) var units: [PendingUnit] = []
     package internal(set) var groups: [PendingGroup] = []
     package private(set) var eventCount = 0
@@ -86,7 +86,7 @@ internal import Glibc
 
     private func begin(
         _ kind: SimulatedEvent.Kind, _ role: SimulatedEvent.Role, _ offset: UInt64, _ byteCount: Int,
-        _ site: UInt32
+        _ site: SourceSite
     ) -> SimulatedEvent {
         let event = SimulatedEvent(
             number: eventCount, kind: kind, role: role, offset: Int(offset), byteCount: byteCount, site: site)
@@ -101,7 +101,7 @@ internal import Glibc
 
     func copyIn(
         _ offset: UInt64, _ source: UnsafeRawPointer, _ byteCount: Int, role: SimulatedEvent.Role,
-        site: UInt32
+        site: SourceSite
     ) {
         precondition(offset % 8 == 0 && Int(offset) + byteCount <= self.byteCount, "a copy out of place")
         if !isTracking {
@@ -117,7 +117,7 @@ internal import Glibc
         record(event, isStarted: effect != .plainStore, effect: effect)
     }
 
-    func store8(_ offset: UInt64, _ value: UInt64, role: SimulatedEvent.Role, site: UInt32) {
+    func store8(_ offset: UInt64, _ value: UInt64, role: SimulatedEvent.Role, site: SourceSite) {
         precondition(offset % 8 == 0 && Int(offset) + 8 <= byteCount, "a store out of place")
         if !isTracking {
             unsafe (base + Int(offset)).storeBytes(of: value, as: UInt64.self)
@@ -133,13 +133,13 @@ internal import Glibc
     /// Stores to ``base`` that were made already. Each of their units may have arrived, or not.
     func announce(_ offset: UInt64, _ byteCount: Int, role: SimulatedEvent.Role) {
         guard isTracking else { return overwrite(Int(offset), byteCount) }
-        let event = begin(.copyIn, role, offset, byteCount, 0)
+        let event = begin(.copyIn, role, offset, byteCount, .none)
         count(stores: 1, Int(offset), byteCount)
         record(event, isStarted: true, effect: nil)
     }
 
     func construct<R>(
-        _ offset: UInt64, _ byteCount: Int, role: SimulatedEvent.Role, site: UInt32,
+        _ offset: UInt64, _ byteCount: Int, role: SimulatedEvent.Role, site: SourceSite,
         _ body: (UnsafeMutableRawBufferPointer) throws -> R
     ) rethrows -> R {
         let event = isTracking ? begin(.construct, role, offset, byteCount, site) : nil
@@ -155,7 +155,7 @@ internal import Glibc
         return try unsafe body(UnsafeMutableRawBufferPointer(start: base + Int(offset), count: byteCount))
     }
 
-    func flush(_ offset: UInt64, _ byteCount: Int, role: SimulatedEvent.Role, site: UInt32) {
+    func flush(_ offset: UInt64, _ byteCount: Int, role: SimulatedEvent.Role, site: SourceSite) {
         guard isTracking else { return }
         let event = begin(.flush, role, offset, byteCount, site)
         var first = Int(offset) & ~63
@@ -174,7 +174,7 @@ internal import Glibc
         units.start(in: first..<end, by: role.bit)
     }
 
-    func drain(role: SimulatedEvent.Role, site: UInt32) {
+    func drain(role: SimulatedEvent.Role, site: SourceSite) {
         guard isTracking else { return }
         let event = begin(.drain, role, 0, 0, site)
         let effect = strike(event)
@@ -356,7 +356,9 @@ internal import Glibc
         for (line, site) in unpromised[Int(role.rawValue)] {
             let place = Int(line) << 6
             if unsafe memcmp(base + place, announced + place, 64) != 0 {
-                find("line \(place) was written around the door; the last store to it was at line \(site)")
+                find(
+                    "line \(place) was written around the door; the last store to it was at line \(site.line)"
+                )
             }
         }
     }
@@ -375,7 +377,7 @@ internal import Glibc
         for (line, site) in unpromised[Int(role.rawValue)] {
             let place = Int(line) << 6
             if unsafe memcmp(base + place, durable + place, 64) != 0, isOwn(line, role) {
-                find("line \(place), stored at line \(site), is not durable at the \(what)")
+                find("line \(place), stored at line \(site.line), is not durable at the \(what)")
             }
         }
         unpromised[Int(role.rawValue)].removeAll(keepingCapacity: true)

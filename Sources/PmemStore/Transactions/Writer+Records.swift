@@ -88,7 +88,7 @@ extension Writer {
         let offset = try allocate(max(byteCount, 1))
         let built: Int
         do {
-            built = unsafe try medium.construct(offset, byteCount, site: #line, body)
+            built = unsafe try medium.construct(offset, byteCount, site: CallSite(), body)
         } catch {
             takeBack(offset)
             throw error

@@ -12,7 +12,7 @@ package struct Canary: Sendable {
         _ rungs: CrashFailure.Rung..., period: Int = 1
     ) {
         mutation = MediumMutation(
-            kind: kind, role: role, site: MediumMutation.anySite, operator: `operator`, period: period)
+            kind: kind, role: role, site: nil, operator: `operator`, period: period)
         self.rungs = rungs
     }
 

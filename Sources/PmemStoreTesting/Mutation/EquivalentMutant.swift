@@ -25,6 +25,6 @@ package struct EquivalentMutant: Sendable {
 
 extension MediumMutation {
     func isAt(_ other: MutationCampaign.Site) -> Bool {
-        site == other.line && kind == other.kind && role == other.role
+        site == other.source && kind == other.kind && role == other.role
     }
 }

@@ -9,15 +9,15 @@ package final class MutationCampaign {
     package struct Site: Hashable, Sendable {
         package let kind: SimulatedEvent.Kind
         package let role: SimulatedEvent.Role
-        package let line: UInt32
+        package let source: SourceSite
         /// Where on the medium it went first; of a drain, nowhere.
         package let region: SimulatedLayout.Region?
 
         package static func == (left: Self, right: Self) -> Bool {
-            (left.kind, left.role, left.line) == (right.kind, right.role, right.line)
+            (left.kind, left.role, left.source) == (right.kind, right.role, right.source)
         }
 
-        package func hash(into hasher: inout Hasher) { hasher.combine(line) }
+        package func hash(into hasher: inout Hasher) { hasher.combine(source) }
     }
 
     package struct Outcome: Sendable {
@@ -66,7 +66,7 @@ package final class MutationCampaign {
             run.explorer.observe { event in
                 guard event.kind == .copyIn || event.kind == .flush || event.kind == .drain else { return }
                 let region = event.kind == .drain ? nil : run.layout.region(event.offset)
-                found.insert(Site(kind: event.kind, role: event.role, line: event.site, region: region))
+                found.insert(Site(kind: event.kind, role: event.role, source: event.site, region: region))
             }
             try run.restart(seed: 1, context: scenario.name)
             let before = run.memory.counts
@@ -81,7 +81,8 @@ package final class MutationCampaign {
             passed.append(found)
         }
         sites = passed.reduce(Set()) { $0.union($1) }.sorted {
-            ($0.kind.rawValue, $0.role.rawValue, $0.line) < ($1.kind.rawValue, $1.role.rawValue, $1.line)
+            ($0.kind.rawValue, $0.role.rawValue, $0.source.number)
+                < ($1.kind.rawValue, $1.role.rawValue, $1.source.number)
         }
     }
 
@@ -91,7 +92,7 @@ package final class MutationCampaign {
             MediumMutation.Operator.allCases.filter { $0.applies(to: site.kind) }.flatMap { kind in
                 [1, 3].map {
                     MediumMutation(
-                        kind: site.kind, role: site.role, site: site.line, operator: kind, period: $0)
+                        kind: site.kind, role: site.role, site: site.source, operator: kind, period: $0)
                 }
             }
         }
@@ -113,7 +114,8 @@ package final class MutationCampaign {
             EquivalentMutant.all.first { $0.isOf(site) && $0.operator == mutation?.operator }
         }
         let mutant =
-            mutation ?? MediumMutation(kind: .copyIn, role: .writer, site: 0, operator: .dropStore, period: 1)
+            mutation
+            ?? MediumMutation(kind: .copyIn, role: .writer, site: nil, operator: .dropStore, period: 1)
         var (strikes, struck) = (0, [Int]())
         for isQuiet in [true, false] {
             let rest = runs.indices.filter { !struck.contains($0) }

@@ -172,7 +172,7 @@ package final class FailureAnalyst {
         let begun = store?.number ?? -1
         var result = FailureAnalysis.Missing(
             store: store,
-            place: place + (store.map { name($0) } ?? "\(stored(group.site)) before the kill"))
+            place: place + (store.map { name($0) } ?? "\(sites.name(group.site)) before the kill"))
         result.successor = try overtaker(missing, level, best, begun: begun, end: end, journal)
         let last = result.successor?.event?.number ?? end
         var fences = 0
@@ -215,12 +215,7 @@ package final class FailureAnalyst {
     }
 
     private func name(_ event: SimulatedEvent) -> String {
-        "\(sites.name(event.kind, line: event.site)) (event \(event.number))"
-    }
-
-    private func stored(_ line: UInt32) -> String {
-        let names = [SimulatedEvent.Kind.copyIn, .construct].map { sites.name($0, line: line) }
-        return names.first { !$0.hasPrefix("line") } ?? names[0]
+        "\(sites.name(event.site)) (event \(event.number))"
     }
 }
 

@@ -1,10 +1,11 @@
 internal import Glibc
 package import PmemStore
 
-/// Where in the engine's sources a call through the door stands. The door is told a line only, so that production pays
-/// nothing; the sources beside this file tell which files have such a call there.
+/// Where in the engine's sources a call through the door stands. The door is told a number; the sources beside this
+/// file tell whose it is.
 package struct SourceSites {
-    private var files: [String: [String]] = [:]
+    /// Names of files, with the folder, and their numbers of lines.
+    private var files: [(name: String, lines: Int)] = []
 
     /// - Parameter directory: The engine's sources; by default those that this was compiled beside.
     package init(directory: String? = nil) {
@@ -12,20 +13,17 @@ package struct SourceSites {
         for room in Self.entries(root) {
             for file in Self.entries("\(root)/\(room)") where file.hasSuffix(".swift") {
                 guard let text = Self.read("\(root)/\(room)/\(file)") else { continue }
-                files["\(room)/\(file)"] = text.split(separator: "\n", omittingEmptySubsequences: false)
-                    .map(String.init)
+                files.append(("\(room)/\(file)", text.utf8.count { $0 == UInt8(ascii: "\n") }))
             }
         }
     }
 
-    /// As `Room/File.swift:LINE`; of several that could be, all.
-    package func name(_ kind: SimulatedEvent.Kind, line: UInt32) -> String {
-        let calls = kind == .flush ? ["flush", "construct"] : ["\(kind)"]
-        let names = files.keys.sorted().filter { file in
-            guard let text = files[file], Int(line) <= text.count, line > 0 else { return false }
-            return calls.contains { text[Int(line) - 1].contains("medium.\($0)") }
+    /// As `Room/File.swift:LINE`.
+    package func name(_ site: SourceSite) -> String {
+        let file = files.first {
+            site.line > 0 && Int(site.line) <= $0.lines && SourceSite(file: $0.name, line: site.line) == site
         }
-        return names.isEmpty ? "line \(line)" : names.map { "\($0):\(line)" }.joined(separator: " or ")
+        return (file.map { "\($0.name):" } ?? "line ") + "\(site.line)"
     }
 
     private static func beside(_ file: String) -> String {

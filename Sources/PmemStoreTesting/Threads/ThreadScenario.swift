@@ -169,7 +169,7 @@ final class ThreadRun {
 
     private func note(_ event: SimulatedEvent) {
         guard event.kind == .drain, event.role == .directory else { return }
-        if let call = SimulatedDirectory.Sync(rawValue: event.site) { calls.insert(call) }
+        if let call = SimulatedDirectory.Sync(rawValue: event.site.number) { calls.insert(call) }
     }
 
     private func perform(_ steps: [ThreadScenario.Step]) {

@@ -1,6 +1,8 @@
 import SourceMutants
 import Testing
 
+@testable internal import PmemStore
+
 // The mutants of the source follow the source; `make source-mutants` builds and judges them.
 
 extension HouseRulesTests {
@@ -35,5 +37,26 @@ extension HouseRulesTests {
         #expect(codes.isEmpty, "\(codes)")
         // Bugs of other engines, made again.
         #expect(catalogue.mutants.count { $0.origin != nil } >= 12)
+    }
+
+    /// A mutant of the door is one call: two with one number would be struck together.
+    @Test("Every call through the door has a number of its own")
+    func sites() {
+        var calls: [SourceSite: String] = [:]
+        for path in SourceTree.files(below: "Sources/PmemStore", suffix: ".swift") {
+            if path.contains("/Media/") || path.contains("/Simulation/") { continue }
+            for (index, line) in SourceTree.lines(path).enumerated() {
+                let code = SourceTree.code(line)
+                let isCall = ["store8", "copyIn", "construct", "flush", "drain"].contains {
+                    code.contains("medium.\($0)(")
+                }
+                if !isCall { continue }
+                let site = SourceSite(file: path, line: UInt32(index + 1))
+                #expect(Int(site.line) == index + 1)
+                #expect(calls[site] == nil, "\(path):\(index + 1) and \(calls[site] ?? "")")
+                calls[site] = "\(path):\(index + 1)"
+            }
+        }
+        #expect(calls.count > 20)
     }
 }

@@ -92,7 +92,7 @@ struct CommitLogTests {
         let bytes = 3 * LogLayout.operationBytes
         let checksum = unsafe Checksum.of(
             operations, bytes, seed: Checksum.seed(.logSpill, offset: place))
-        unsafe medium.copyIn(place, operations, bytes, site: 0)
+        unsafe medium.copyIn(place, operations, bytes)
         let spill = cpm_log_spill(
             offset: place, byteCount: UInt64(bytes), checksum: checksum, reserved: 0)
         log.appendSpilled(commit: 1, spill: spill, count: 3)

@@ -26,7 +26,7 @@ struct FailureAnalysisTests {
         _ effect: MediumMutation.Operator, _ kind: SimulatedEvent.Kind, _ role: SimulatedEvent.Role
     ) -> MediumMutation {
         MediumMutation(
-            kind: kind, role: role, site: MediumMutation.anySite, operator: effect, period: 1)
+            kind: kind, role: role, site: nil, operator: effect, period: 1)
     }
 
     private static func analysis(

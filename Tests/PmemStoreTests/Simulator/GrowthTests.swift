@@ -25,7 +25,7 @@ struct GrowthTests {
             let role: SimulatedEvent.Role = call == .fill || call == .header ? .file : .directory
             run.explorer.mutate(
                 MediumMutation(
-                    kind: .drain, role: role, site: call.rawValue, operator: .dropDrain, period: 1),
+                    kind: .drain, role: role, site: call.site, operator: .dropDrain, period: 1),
                 isAudited: isAudited)
         }
         do {
@@ -43,7 +43,7 @@ struct GrowthTests {
             (plan.faults, plan.kills) = (0, 4)
             let workload = Self.workload(scenario, model)
             let run = try workload.makeRun(plan: plan, depth: 2)
-            var calls: Set<UInt32> = []
+            var calls: Set<SourceSite> = []
             run.explorer.observe { event in
                 if event.kind == .drain, event.role == .directory { calls.insert(event.site) }
             }
@@ -52,10 +52,10 @@ struct GrowthTests {
             #expect(run.explorer.tally.capped == 0 && run.explorer.tally.nested > 0)
             // The quota's has grown in its start state.
             #expect(
-                calls.contains(SimulatedDirectory.Sync.rename.rawValue) == (scenario.name != "quota"),
+                calls.contains(SimulatedDirectory.Sync.rename.site) == (scenario.name != "quota"),
                 "\(scenario.name) does not grow")
             #expect(
-                calls.contains(SimulatedDirectory.Sync.unlink.rawValue) == (scenario.name == "shrink"),
+                calls.contains(SimulatedDirectory.Sync.unlink.site) == (scenario.name == "shrink"),
                 "\(scenario.name) does not shrink")
             #expect(run.store.chunkCount > scenario.chunks)
             #expect(scenario.name != "quota" || run.explorer.tally.refused == 1)

@@ -19,7 +19,7 @@ struct PendingPartsTests {
         func store(_ first: Int, _ words: [UInt64]) {
             unsafe words.withUnsafeBytes { bytes in
                 guard let start = bytes.baseAddress else { return }
-                unsafe memory.copyIn(UInt64(8 * first), start, bytes.count, role: .writer, site: #line)
+                unsafe memory.copyIn(UInt64(8 * first), start, bytes.count, role: .writer, site: .none)
             }
         }
 

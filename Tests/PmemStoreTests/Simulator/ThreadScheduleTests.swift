@@ -51,7 +51,7 @@ struct ThreadScheduleTests {
     @Test("A fence left out is found under a schedule, and its token repeats it")
     func canary() throws {
         let mutation = MediumMutation(
-            kind: .drain, role: .checkpointer, site: MediumMutation.anySite, operator: .dropDrain, period: 1)
+            kind: .drain, role: .checkpointer, site: nil, operator: .dropDrain, period: 1)
         let workload = try Self.workload("checkpoint", "p3.1")
         let run = try workload.makeRun(plan: Self.plan, depth: 1)
         run.explorer.mutate(mutation, isAudited: false)

@@ -13,23 +13,23 @@
         unsafe UnsafeRawPointer(base + Int(offset))
     }
 
-    func store8(_ offset: UInt64, _ value: UInt64, site: UInt32) {
+    func store8(_ offset: UInt64, _ value: UInt64, site: CallSite) {
         unsafe (base + Int(offset)).storeBytes(of: value, as: UInt64.self)
     }
 
-    func copyIn(_ offset: UInt64, _ source: UnsafeRawPointer, _ byteCount: Int, site: UInt32) {
+    func copyIn(_ offset: UInt64, _ source: UnsafeRawPointer, _ byteCount: Int, site: CallSite) {
         unsafe (base + Int(offset)).copyMemory(from: source, byteCount: byteCount)
     }
 
     func construct<R>(
-        _ offset: UInt64, _ byteCount: Int, site: UInt32,
+        _ offset: UInt64, _ byteCount: Int, site: CallSite,
         _ body: (UnsafeMutableRawBufferPointer) throws -> R
     ) rethrows -> R {
         try unsafe body(UnsafeMutableRawBufferPointer(start: base + Int(offset), count: byteCount))
     }
 
-    func flush(_ offset: UInt64, _ byteCount: Int, site: UInt32) {}
-    func drain(site: UInt32) throws(StoreError) {}
+    func flush(_ offset: UInt64, _ byteCount: Int, site: CallSite) {}
+    func drain(site: CallSite) throws(StoreError) {}
     func note(_ event: MediumEvent) {}
 
     /// Address space that is backed by memory where it is touched.

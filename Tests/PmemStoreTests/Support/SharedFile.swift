@@ -85,10 +85,10 @@ final class SharedFile {
             counters: counters,
             deferred: pages)
         for page in stride(from: start, to: end, by: 4096) {
-            medium.store8(UInt64(page), ~UInt64(page), site: 0)
-            medium.flush(UInt64(page), 8, site: 0)
+            medium.store8(UInt64(page), ~UInt64(page))
+            medium.flush(UInt64(page), 8)
         }
-        try medium.drain(site: 0)
+        try medium.drain()
         withExtendedLifetime(pages) {}
     }
 

@@ -45,7 +45,7 @@ import Testing
         let offset = end
         unsafe bytes.withUnsafeBytes { buffer in
             guard let start = buffer.baseAddress else { return }
-            unsafe medium.copyIn(offset, start, buffer.count, site: 0)
+            unsafe medium.copyIn(offset, start, buffer.count)
         }
         end += UInt64((bytes.count + 63) & ~63)
         return RecordReference(offset: offset, checksum: 0).raw
