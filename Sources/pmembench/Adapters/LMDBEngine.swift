@@ -55,10 +55,12 @@
                 ? "WRITEMAP: msync of pages and meta page" : "fdatasync of pages, then of the meta page"
         }
 
-        /// The map has a fixed size and costs address space only: far more than churn beside a reader needs.
-        /// Beside a reader that stays, every write leaves a path of pages that nobody may use again.
+        /// The map costs address space only: far more than churn beside a reader needs. It cannot grow when it is full,
+        /// because the library wants no transaction to be open then, and the reader's is. Beside a reader that stays,
+        /// every write leaves a path of pages that nobody may use again; the next round finds only some of them free.
         private static func mapBytes(_ options: EngineOptions) -> Int {
-            let pair = max(16 * (options.expectedPairBytes + 128), EngineName.lmdb.bytesPerWriteBesideView)
+            let pair = max(
+                16 * (options.expectedPairBytes + 128), 4 * EngineName.lmdb.bytesPerWriteBesideView)
             return (1 << 30) + options.expectedPairs * pair
         }
 
