@@ -29,7 +29,7 @@ struct RunOptions: ParsableArguments {
     @Option(help: "Directory to make the stores in; they are removed at the end.")
     var path: String?
 
-    @Option(help: "One in this many transactions is timed for the latencies.")
+    @Option(help: "One in this many transactions, by chance, is timed for the latencies.")
     var latencySampling = 16
 
     @Option(help: "Also write the report, as JSON, to this file, after every workload.")

@@ -25,7 +25,7 @@ struct PMDKRound {
         let before = counter?.counters
         let faults = PageFaults.minor
         let timing = try StepRunner.run(
-            &steps, callsPerStep: steps.map { _ in arguments.operationsPerThread }, sampling: 1,
+            &steps, callsPerStep: steps.map { _ in arguments.operationsPerThread }, sampling: .all,
             processors: arguments.processors(available: ProcessInfo.processInfo.activeProcessorCount))
         var result = PMDKRoundResult(timing: timing)
         if let before, let after = counter?.counters { result.counters = after - before }

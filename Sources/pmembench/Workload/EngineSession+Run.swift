@@ -26,7 +26,8 @@ extension EngineSession {
         let sampling = samplesAll ? 1 : parameters.latencySampling
         let faults = PageFaults.minor
         let before = (engine.mediumCounters, engine.checkpointCounters)
-        let timing = try StepRunner.run(&steps, callsPerStep: calls, sampling: sampling)
+        let timing = try StepRunner.run(
+            &steps, callsPerStep: calls, sampling: LatencySampling(mean: sampling, seed: parameters.seed))
         let after = (engine.mediumCounters, engine.checkpointCounters)
         let transactions = calls.reduce(0, +)
         return RoundResult(

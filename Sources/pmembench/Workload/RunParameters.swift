@@ -63,7 +63,9 @@ struct RunParameters: Sendable {
             roundOperations > 0 && roundOperations <= Int(UInt32.max),
             "--operations must be from 1 to \(UInt32.max), not \(roundOperations)")
         try require(rounds > 0, "--rounds must be at least 1, not \(rounds)")
-        try require(latencySampling > 0, "--latency-sampling must be at least 1, not \(latencySampling)")
+        try require(
+            latencySampling > 0 && latencySampling <= 1_000_000_000,
+            "--latency-sampling must be from 1 to 1000000000, not \(latencySampling)")
     }
 
     /// Options for a store that holds the run's keys and those that YCSB inserts.

@@ -48,34 +48,36 @@ struct Timing: Sendable {
 
 /// Runs steps, each on a thread of its own, and times them together.
 ///
-/// One in `sampling` calls is timed by two clock reads; the others run untouched, so that throughput stays honest.
+/// The sampled calls are timed by two clock reads; the others run untouched, so that throughput stays honest.
 enum StepRunner {
     static func run<Step: WorkStep>(
-        _ steps: inout [Step], callsPerStep: [Int], sampling: Int, processors: [Int] = []
+        _ steps: inout [Step], callsPerStep: [Int], sampling: LatencySampling, processors: [Int] = []
     ) throws -> Timing {
         precondition(steps.count == callsPerStep.count)
         if steps.count > 1 || !processors.isEmpty {
             return try runThreads(&steps, callsPerStep, sampling, processors)
         }
         var timing = Timing(nanoseconds: 0)
+        let distances = sampling.distances(ofThread: 0)
         let start = cpm_monotonic_nanoseconds()
-        try repeatCalls(&steps[0], callsPerStep[0], sampling, &timing)
+        try repeatCalls(&steps[0], callsPerStep[0], distances, &timing)
         timing.nanoseconds = cpm_monotonic_nanoseconds() - start
         return timing
     }
 
     private static func runThreads<Step: WorkStep>(
-        _ steps: inout [Step], _ callsPerStep: [Int], _ sampling: Int, _ processors: [Int]
+        _ steps: inout [Step], _ callsPerStep: [Int], _ sampling: LatencySampling, _ processors: [Int]
     ) throws -> Timing {
         let outcome = Mutex((timing: Timing(nanoseconds: 0), failure: (any Error)?.none))
         let finished = Mutex(steps.map(Optional.some))
+        let distances = steps.indices.map { sampling.distances(ofThread: $0) }
         let start = cpm_monotonic_nanoseconds()
         WorkerThreads.run(steps.count) { index in
             guard var step = finished.withLock({ $0[index] }) else { return }
             var timing = Timing(nanoseconds: 0)
             do {
                 if !processors.isEmpty { try Processors.pin(to: processors[index % processors.count]) }
-                try repeatCalls(&step, callsPerStep[index], sampling, &timing)
+                try repeatCalls(&step, callsPerStep[index], distances[index], &timing)
             } catch {
                 outcome.withLock { $0.failure = error }
             }
@@ -93,14 +95,17 @@ enum StepRunner {
 
     @inline(never)
     private static func repeatCalls<Step: WorkStep>(
-        _ step: inout Step, _ calls: Int, _ sampling: Int, _ timing: inout Timing
+        _ step: inout Step, _ calls: Int, _ distances: [Int], _ timing: inout Timing
     ) throws {
         var remaining = calls
+        var place = 0
         while remaining > 0 {
+            let distance = distances[place]
+            place = place + 1 < distances.count ? place + 1 : 0
             let start = cpm_monotonic_nanoseconds()
             try step.perform()
             timing.record(cpm_monotonic_nanoseconds() - start, step.kind)
-            let untimed = min(sampling, remaining) - 1
+            let untimed = min(distance, remaining) - 1
             for _ in 0..<untimed { try step.perform() }
             remaining -= untimed + 1
         }
