@@ -123,9 +123,7 @@ __attribute__((target("avx2"))) static uint64_t cpm_count_below_avx2(const uint6
     for (; words < end; words++) sum += *words < bound;
     return sum;
 }
-#endif
 
-#if defined(__x86_64__)
 // Eight words at once; of the last ones, those that are not there are masked out.
 __attribute__((target("avx512f"))) static uint64_t cpm_count_below_avx512(const uint64_t *words, uint64_t count,
                                                                           uint64_t bound) {
@@ -140,6 +138,8 @@ __attribute__((target("avx512f"))) static uint64_t cpm_count_below_avx512(const 
     const eight rest = __builtin_ia32_loaddqudi512_mask((const long long *)words, (eight){0}, mask);
     return sum + (uint64_t)__builtin_popcount(__builtin_ia32_ucmpq512_mask(rest, limit, below, mask));
 }
+
+static inline int cpm_has_avx2(void) { return __builtin_cpu_supports("avx2") != 0; }
 #endif
 
 static inline uint64_t cpm_count_below_portable(const uint64_t *words, uint64_t count, uint64_t bound) {
@@ -151,10 +151,6 @@ static inline uint64_t cpm_count_below_portable(const uint64_t *words, uint64_t 
     }
     return (uint64_t)(base - words) + (count == 1 && *base < bound);
 }
-
-#if defined(__x86_64__)
-static inline int cpm_has_avx2(void) { return __builtin_cpu_supports("avx2") != 0; }
-#endif
 
 static inline uint64_t cpm_count_below(const uint64_t *words, uint64_t count, uint64_t bound) {
 #if defined(__x86_64__)

@@ -29,6 +29,7 @@ package struct DeadRecords: Sendable {
     }
 
     /// True when a checkpoint, the one at work or one that begins now, sets free a sixteenth of `usedBytes`.
+    @inline(__always)
     package func isWorthFreeing(usedBytes: Int) -> Bool {
         max(waiting, returning) * meanBytes >= usedBytes / Self.share
     }

@@ -1,4 +1,5 @@
-// How much room is left, and what of it is spoken for.
+// How much room is left, and what of it is spoken for. Asked at every commit, and all inlined: a call would get a copy of
+// the heap.
 
 extension RecordHeap {
     /// True when the store should have more space before it has to.
@@ -8,6 +9,7 @@ extension RecordHeap {
     }
 
     /// True when it should grow at once, whatever a checkpoint will set free.
+    @inline(__always)
     package var isShort: Bool { freeChunks < heldBackChunks + 1 + chunkCount >> 7 }
 
     /// A checkpoint has set free what it could: for a while, slots are found without taking chunks.
@@ -17,6 +19,7 @@ extension RecordHeap {
     }
 
     /// Bytes of chunks that hold something.
+    @inline(__always)
     package var usedBytes: Int { (chunkCount - freeChunks) << Int(Space.chunkShift) }
 
     /// Node slots that a checkpoint would lack, were `more` nodes dirty and were there none in free chunks but those

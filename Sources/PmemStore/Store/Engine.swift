@@ -79,18 +79,20 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
 
     /// Bytes of chunks that are entirely free, and bytes of the log in use.
     package func spaceInUse() -> (freeBytes: UInt64, logBytes: UInt64) {
-        let isMine = gate.isMine
-        if !isMine { gate.enterForMaintenance() }
-        defer { if !isMine { gate.leave() } }
-        return (UInt64(writer.heap.freeChunks) << Space.chunkShift, writer.log.usedBytes)
+        underGate { (UInt64(writer.heap.freeChunks) << Space.chunkShift, writer.log.usedBytes) }
     }
 
     /// Where the bytes are. O(chunks) under the gate.
     package func spaceUse() -> SpaceUse {
+        underGate { SpaceUse(map, count: writer.heap.chunkCount, logBytes: writer.log.capacity) }
+    }
+
+    /// Looks at the writer under the gate, also from within a transaction, which holds it.
+    private func underGate<R>(_ look: () -> R) -> R {
         let isMine = gate.isMine
         if !isMine { gate.enterForMaintenance() }
         defer { if !isMine { gate.leave() } }
-        return SpaceUse(map, count: writer.heap.chunkCount, logBytes: writer.log.capacity)
+        return look()
     }
 
     /// Why commits are refused; nil while they are not.

@@ -18,9 +18,7 @@ package struct TableView<M: Medium> {
     @inline(__always)
     package func find(_ key: KeyBytes) throws(StoreError) -> UnsafeRawBufferPointer? {
         let reference = try unsafe space.lookup(key, root: tree.reference)
-        if reference != 0 { return unsafe try space.value(reference) }
-        if space.verifiesRecords { try unsafe space.verifyTies(of: key, root: tree.reference) }
-        return nil
+        return try unsafe space.value(reference, of: key, root: tree.reference)
     }
 
     /// The pair that a leaf entry names, in place.
@@ -33,6 +31,17 @@ package struct TableView<M: Medium> {
 }
 
 extension NodeSpace {
+    /// The value to the reference that a look-up of a key has found, in place; nil where it is 0: there is none. A
+    /// space that relies on nothing makes sure that the key was not missed.
+    @inline(__always)
+    package func value(
+        _ reference: UInt64, of key: KeyBytes, root: NodeReference
+    ) throws(StoreError) -> UnsafeRawBufferPointer? {
+        if reference != 0 { return unsafe try value(reference) }
+        if verifiesRecords { try unsafe verifyTies(of: key, root: root) }
+        return nil
+    }
+
     /// The value of the record that a leaf entry names, in place.
     ///
     /// - Throws: ``StoreError/corrupted(_:)`` when the record is not the one that the leaf was given.

@@ -38,7 +38,8 @@ extension Writer {
         publish()
         // 8. Wake whoever waits for a threshold.
         if isCheckpointDue { maintenance?.wake(forGrowth: false) }
-        if heap.isLow || trees.pool.hasFreshSpare { wakeForSpace() }
+        if heap.isLow { wakeForSpace() }
+        if trees.pool.hasFreshSpare { maintenance?.wake(forGrowth: true) }
         return commit
     }
 
@@ -178,15 +179,17 @@ extension Writer {
     @inline(never)
     private func wakeForSpace() {
         if isReleaseDue { maintenance?.wake(forGrowth: false) }
-        if isGrowthDue || trees.pool.hasFreshSpare { maintenance?.wake(forGrowth: true) }
+        if isGrowthDue { maintenance?.wake(forGrowth: true) }
     }
 
     /// A checkpoint should begin for the sake of the space that it sets free.
+    @inline(__always)
     package var isReleaseDue: Bool {
         heap.isLow && cutCommit == 0 && dead.returning == 0 && dead.isWorthFreeing(usedBytes: heap.usedBytes)
     }
 
     /// The store should grow: no checkpoint sets enough free, or not in time.
+    @inline(__always)
     package var isGrowthDue: Bool {
         heap.isLow && (heap.isShort || !dead.isWorthFreeing(usedBytes: heap.usedBytes))
     }

@@ -99,9 +99,7 @@ internal import Glibc
         try applyDeferred()
         try select(wanted)
         let reference = try unsafe trees.find(key, in: tree)
-        if reference != 0 { return unsafe try space.value(reference) }
-        if space.verifiesRecords { try unsafe space.verifyTies(of: key, root: tree.reference) }
-        return nil
+        return try unsafe space.value(reference, of: key, root: tree.reference)
     }
 
     // MARK: Operations

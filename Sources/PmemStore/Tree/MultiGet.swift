@@ -32,18 +32,16 @@ internal import CPmem
         try unsafe descend(keys, count: count, root: tree.reference)
         unsafe findInLeaves(keys, count: count)
         for index in 0..<count {
-            let reference = unsafe references[index]
-            if reference == 0, space.verifiesRecords {
-                try unsafe space.verifyTies(of: keys[index], root: tree.reference)
-            }
-            try unsafe body(index, reference == 0 ? nil : try space.value(reference))
+            let value = try unsafe space.value(references[index], of: keys[index], root: tree.reference)
+            try unsafe body(index, value)
         }
     }
 
     /// Levels from which on nodes are so few that the near caches hold them.
     private static var nearLevel: Int { 2 }
 
-    /// All keys go down one level before any goes down the next: no child is looked at before all are under way.
+    /// Below the near levels, all keys go down one level before any goes down the next: no child is looked at before all
+    /// are under way.
     private func descend(_ keys: UnsafePointer<KeyBytes>, count: Int, root: NodeReference) throws(StoreError)
     {
         let top = try space.node(root)

@@ -27,7 +27,7 @@ extension TreeWriter {
     package mutating func find(_ key: KeyBytes, in tree: TreeState) throws(StoreError) -> UInt64 {
         try unsafe approach(key, in: tree)
         guard unsafe space.settle(key, path: &path) else { return 0 }
-        path.isSought = !tree.isCatalog
+        path.isSought = true
         return unsafe path.leaf.records[path.leafIndex]
     }
 

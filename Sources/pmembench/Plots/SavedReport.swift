@@ -154,15 +154,21 @@ extension SavedReport {
     }
 }
 
-extension SavedReport.Row {
-    var identity: SavedReport.Benchmark {
-        SavedReport.Benchmark(
-            part: part ?? "", name: benchmark,
-            numbers: [operationsPerTransaction, keys, keyBytes, valueBytes, threads])
-    }
+/// A row or a ratio of one benchmark.
+protocol BenchmarkFigure {
+    var part: String? { get }
+    var benchmark: String { get }
+    var operationsPerTransaction: Int { get }
+    var keys: Int { get }
+    var keyBytes: Int { get }
+    var valueBytes: Int { get }
+    var threads: Int { get }
 }
 
-extension SavedReport.Comparison {
+extension SavedReport.Row: BenchmarkFigure {}
+extension SavedReport.Comparison: BenchmarkFigure {}
+
+extension BenchmarkFigure {
     var identity: SavedReport.Benchmark {
         SavedReport.Benchmark(
             part: part ?? "", name: benchmark,

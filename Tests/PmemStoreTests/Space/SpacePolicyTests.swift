@@ -186,6 +186,7 @@ struct SpacePolicyTests {
     func spaceUse() throws {
         let fixture = try StoreFixture()
         let store = fixture.store
+        store.engine.stopMaintenance()
         let empty = store.spaceUse
         #expect(empty.recordBytes == 0 && empty.nodeBytes == 0 && empty.largeValueBytes == 0)
         try store.write { tx in
@@ -199,7 +200,8 @@ struct SpacePolicyTests {
             #expect(use.logBytes == 1 << 20)
         }
         #expect(full.totalBytes == store.statistics.fileBytes)
-        #expect(full.freeChunkBytes == store.statistics.freeBytes)
+        let headers = store.statistics.freeBytes - full.freeChunkBytes
+        #expect(headers < Space.chunkBytes && headers % 4096 == 0, "a free chunk may hold the header")
         #expect(full.recordBytes == 1000 * 128 + 64, "1000 records of two lines, one of a line")
         #expect(full.largeValueBytes == 3 << 21)
         #expect(full.nodeBytes >= 1000 / 56 * 1024)
