@@ -1,5 +1,5 @@
-// How much room is left, and what of it is spoken for. Asked at every commit, and all inlined: a call would get a copy of
-// the heap.
+// How much room is left, and what of it is spoken for. Asked at every commit, and all inlined: a call would get a copy
+// of the heap.
 
 extension RecordHeap {
     /// True when the store should have more space before it has to.

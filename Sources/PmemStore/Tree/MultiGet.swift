@@ -40,8 +40,8 @@ internal import CPmem
     /// Levels from which on nodes are so few that the near caches hold them.
     private static var nearLevel: Int { 2 }
 
-    /// Below the near levels, all keys go down one level before any goes down the next: no child is looked at before all
-    /// are under way.
+    /// Below the near levels, all keys go down one level before any goes down the next: no child is looked at before
+    /// all are under way.
     private func descend(_ keys: UnsafePointer<KeyBytes>, count: Int, root: NodeReference) throws(StoreError)
     {
         let top = try space.node(root)
