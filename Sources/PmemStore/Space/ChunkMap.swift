@@ -66,6 +66,12 @@ package struct SavedChunk: BitwiseCopyable {
         unsafe Virtual.deallocate(savedChunks, count: limit)
     }
 
+    /// Gives back the checkpointer's bitmap of a chunk that nothing lives in any more.
+    func forgetSaved(_ index: Int) {
+        unsafe savedChunks[index].liveWords?.deallocate()
+        unsafe savedChunks[index].live = 0
+    }
+
     /// What is said of a chunk cannot be.
     static func damaged(_ index: Int, _ detail: String) -> StoreError {
         .corrupted(

@@ -51,7 +51,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     }
 
     /// Takes the chunks from `first` on out of use. False: one of them holds something, or the newest durable
-    /// checkpoint says so.
+    /// checkpoint says so. Not while a checkpoint runs.
     package mutating func removeTail(from first: Int) -> Bool {
         giveBackEmptyChunks()
         for index in first..<chunkCount {
@@ -68,6 +68,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
             (freeChunks, chunkCount, reserveChunks) = before
             return false
         }
+        for index in first..<before.1 { map.forgetSaved(index) }
         freeHint = min(freeHint, first)
         return true
     }

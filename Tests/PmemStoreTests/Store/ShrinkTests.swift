@@ -43,6 +43,30 @@ struct ShrinkTests {
         try fixture.store.verifyExtents()
     }
 
+    private func hasBitmap(_ index: Int, _ store: Store) -> Bool {
+        let map = store.engine.writer.heap.map
+        return unsafe map[index].pointee.busy != 0 || map.saved(index).pointee.live != 0
+    }
+
+    @Test("The bitmaps of what goes back go with it")
+    func bitmaps() throws {
+        let fixture = try StoreFixture()
+        let store = fixture.store
+        try begin(store)
+        try store.write { tx in
+            let table = try tx.createTable("ballast")
+            let value = [UInt8](repeating: 6, count: 2000)
+            for number in UInt32(0)..<12_000 { try tx.put(value, forKey: number, in: table) }
+        }
+        try store.checkpoint()
+        let full = store.engine.writer.heap.chunkCount
+        try store.write { tx in try tx.dropTable("ballast") }
+        #expect(try store.shrink() > 0)
+        let rest = store.engine.writer.heap.chunkCount
+        #expect((0..<rest).contains { hasBitmap($0, store) })
+        #expect(!(rest..<full).contains { hasBitmap($0, store) })
+    }
+
     @Test("What a snapshot can see stays")
     func snapshot() throws {
         let fixture = try StoreFixture()
