@@ -93,7 +93,7 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
         let isSame =
             writer.pointee.commit == superblock.commit && ledger.pending.count == 0
             && writer.pointee.deltas.count == 0
-        if isSame && !isShrunk && (!isClosing || isClean) { return nil }
+        if isSame && !isShrunk && grown.isEmpty && (!isClosing || isClean) { return nil }
         let pin = readers.pinForCheckpoint()
         pinCount += 1
         let deltas = writer.pointee.deltas

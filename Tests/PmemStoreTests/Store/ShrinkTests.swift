@@ -99,4 +99,56 @@ struct ShrinkTests {
         #expect(fixture.store.statistics.segments < full)
         #expect(try fixture.store.read { tx in try tx.get("large 0") } == Self.large)
     }
+
+    /// A transaction for which the store grows, and that then is given up.
+    private func growInVain(_ store: Store) throws {
+        let before = store.statistics.segments
+        #expect(throws: CancellationError.self) {
+            try store.write { tx in
+                var number = 0
+                while store.statistics.segments == before {
+                    try tx.put(Self.large, forKey: "large \(number)")
+                    number += 1
+                }
+                throw CancellationError()
+            }
+        }
+    }
+
+    @Test("A segment that came behind the last checkpoint goes as well, with no commit since")
+    func unknown() throws {
+        let fixture = try StoreFixture()
+        try begin(fixture.store)
+        let before = fixture.store.statistics.segments
+        try growInVain(fixture.store)
+        #expect(try fixture.store.shrink() > 0)
+        #expect(fixture.store.statistics.segments == before)
+        try fixture.reopenAsIfKilled()
+        #expect(try fixture.store.read { tx in try tx.get("small") } == Array("kept".utf8))
+        #expect(fixture.store.statistics.segments == before)
+    }
+
+    @Test(
+        "An almost empty store gives back all that it would not ask for again at once",
+        arguments: [8, 12, 16, 32] as [UInt64], [64, 1024, 4096] as [UInt64])
+    func small(mebibytes: UInt64, kibibytesOfLog: UInt64) throws {
+        let fixture = try StoreFixture {
+            ($0.initialBytes, $0.logBytes) = (mebibytes << 20, kibibytesOfLog << 10)
+        }
+        let store = fixture.store
+        try begin(store)
+        try fill(store)
+        try store.write { tx in for number in 0..<120 { try tx.delete("large \(number)") } }
+        try store.checkpoint()
+        try growInVain(store)
+        let full = store.statistics
+        try store.shrink()
+        let small = store.statistics
+        #expect(small.segments < full.segments)
+        if small.segments == 1 { return }
+        // Two chunks in reserve, and a store is low on space with less than two more.
+        #expect(small.segments == 2)
+        let last = Int((small.fileBytes - mebibytes << 20) >> 21)
+        #expect(store.engine.writer.heap.freeChunks - last < 4, "\(small)")
+    }
 }
