@@ -152,6 +152,32 @@ static inline uint64_t cpm_count_below_portable(const uint64_t *words, uint64_t 
     return (uint64_t)(base - words) + (count == 1 && *base < bound);
 }
 
+// How many bits are set: one loop, for what the processor has.
+__attribute__((always_inline)) static inline uint64_t cpm_count_bits_portable(const uint64_t *words, uint64_t count) {
+    uint64_t bits = 0;
+    for (uint64_t i = 0; i < count; i++) bits += (uint64_t)__builtin_popcountll(words[i]);
+    return bits;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("popcnt"))) static inline uint64_t cpm_count_bits_popcnt(const uint64_t *words, uint64_t count) {
+    return cpm_count_bits_portable(words, count);
+}
+
+__attribute__((target("avx512f,avx512vpopcntdq"))) static inline uint64_t cpm_count_bits_avx512(
+    const uint64_t *words, uint64_t count) {
+    return cpm_count_bits_portable(words, count);
+}
+#endif
+
+static inline uint64_t cpm_count_bits(const uint64_t *words, uint64_t count) {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512vpopcntdq")) return cpm_count_bits_avx512(words, count);
+    if (__builtin_cpu_supports("popcnt")) return cpm_count_bits_popcnt(words, count);
+#endif
+    return cpm_count_bits_portable(words, count);
+}
+
 static inline uint64_t cpm_count_below(const uint64_t *words, uint64_t count, uint64_t bound) {
 #if defined(__x86_64__)
     // The processors that have this one, from Ice Lake and Zen 4 on, do not slow down for the widest vectors.

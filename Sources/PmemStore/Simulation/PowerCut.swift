@@ -11,7 +11,12 @@
 ///
 /// Where calls have stored to the same place, the older ones are decided first, and only words that then make a
 /// difference are parts: no image is run twice. In a range that holds a torn part already, a few parts stand for all.
-@safe package final class PowerCut {
+///
+/// A structure behind a pointer: properties of a class are checked for exclusive access each time.
+@safe package struct PowerCut {
+    /// Of the parent, at the crash point.
+    private var groups: [PendingGroup] = []
+    private var units: [PendingUnit] = []
     private var flagged: [Int32] = []
     private let lineCount: Int
     /// The run that last wrote a line.
@@ -68,16 +73,18 @@
         unsafe written = unsafe Virtual.allocate(UInt32.self, count: lines)
     }
 
-    deinit { unsafe Virtual.deallocate(written, count: lineCount) }
+    func deallocate() { unsafe Virtual.deallocate(written, count: lineCount) }
 
     // MARK: Crash points
 
     /// A new crash point: all decisions about the parent's pending units are open.
-    func begin(_ parent: SimulatedMemory) {
+    mutating func begin(_ parent: SimulatedMemory) {
+        groups = parent.groups
+        units = parent.units
         let pending = unsafe reads.pointee.pending
         for line in flagged { unsafe pending[Int(line)] = 0 }
         flagged.removeAll(keepingCapacity: true)
-        for unit in parent.units {
+        for unit in units {
             let line = unit.offset >> 6
             if unsafe pending[line] == 0 {
                 unsafe pending[line] = 1
@@ -85,14 +92,15 @@
             }
         }
         path.removeAll(keepingCapacity: true)
-        fate.refill(parent.groups.count, with: Fate())
+        fate.refill(groups.count, with: Fate())
         prefixes.removeAll(keepingCapacity: true)
-        findOverlaps(parent.groups)
+        findOverlaps()
     }
 
-    private func findOverlaps(_ groups: [PendingGroup]) {
+    private mutating func findOverlaps() {
         overlaps.refill(groups.count, with: [])
         if groups.count < 2 { return }
+        let groups = groups
         let order = groups.indices.sorted { groups[$0].low < groups[$1].low }
         var reaching: [Int] = []
         for index in order {
@@ -105,8 +113,9 @@
         }
     }
 
-    func beginRun() {
-        unsafe reads.pointee.isOpen = !fate.isEmpty
+    mutating func beginRun() {
+        unsafe reads.pointee.openLines = flagged.count
+        unsafe reads.pointee.isOpen = !flagged.isEmpty
         cursor = 0
         differing.removeAll(keepingCapacity: true)
         if fates != nil { path.removeAll(keepingCapacity: true) }
@@ -114,7 +123,7 @@
     }
 
     /// Turns to the next future; false when all were run.
-    package func advance() -> Bool {
+    mutating func advance() -> Bool {
         while let last = path.last {
             if let next = last.next {
                 path[path.count - 1].choice = next
@@ -126,21 +135,21 @@
     }
 
     /// The decisions of this run, for a replay token.
-    package var decisions: [Int32] {
+    var decisions: [Int32] {
         get { path.map(\.choice) }
         set { path = newValue.map { Decision(choice: $0, arity: 0) } }
     }
 
     /// How many decisions this run has met.
-    package var decisionCount: Int { cursor }
+    var decisionCount: Int { cursor }
 
     /// What has not been read so far in this run does not arrive.
     func stop() { unsafe reads.pointee.isOpen = false }
 
     /// - Parameter first: Makes the decision when the path has none, unless the fates do.
-    private func choose(_ arity: Int, for group: Int, first: () -> Decision) -> Int32 {
+    private mutating func choose(_ arity: Int, for group: Int, first: (borrowing Self) -> Decision) -> Int32 {
         if cursor == path.count {
-            path.append(fates.map { Decision(choice: $0[group] ?? 0, arity: 0) } ?? first())
+            path.append(fates.map { Decision(choice: $0[group] ?? 0, arity: 0) } ?? first(self))
         }
         cursor += 1
         return min(path[cursor - 1].choice, Int32(arity) - 1)
@@ -152,42 +161,41 @@
     @inline(__always)
     func overwrite(_ line: Int) {
         unsafe written[line] = run
-        unsafe reads.pointee.closed[line] = run
+        unsafe reads.pointee.close(line)
     }
 
     /// Decides about the groups that hold units of a line, and about no others: what is behind them stays open.
     ///
     /// - Parameter read: The bytes that are read at once.
     @inline(never)
-    func decide(_ line: Int, of read: Range<Int>, in memory: SimulatedMemory, _ parent: SimulatedMemory) {
-        unsafe reads.pointee.closed[line] = run
+    mutating func decide(_ line: Int, of read: Range<Int>, in memory: SimulatedMemory) {
+        unsafe reads.pointee.close(line)
         let range = (low: line << 6, high: line << 6 + 64)
-        for index in parent.groups.indices where fate[index].run != run {
-            let group = parent.groups[index]
-            if group.low < range.high && group.high > range.low { decideGroup(index, read, memory, parent) }
+        for index in groups.indices where fate[index].run != run {
+            if groups[index].low < range.high && groups[index].high > range.low {
+                decideGroup(index, read, memory)
+            }
         }
     }
 
-    private func decideGroup(
-        _ index: Int, _ read: Range<Int>, _ memory: SimulatedMemory, _ parent: SimulatedMemory
-    ) {
+    private mutating func decideGroup(_ index: Int, _ read: Range<Int>, _ memory: SimulatedMemory) {
         // What lies beneath comes first.
-        for older in overlaps[index] where older < index && fate[older].run != run {
-            decideGroup(older, read, memory, parent)
+        for place in overlaps[index].indices {
+            let older = overlaps[index][place]
+            if older < index && fate[older].run != run { decideGroup(older, read, memory) }
         }
-        let words = findDiffering(parent.groups[index], memory, parent)
-        let choice = part(index, words, read, parent)
+        let words = findDiffering(groups[index], memory)
+        let choice = part(index, words, read)
         fate[index] = Fate(run: run, choice: choice, words: words)
-        for word in arrived(index, parent) { memory.place(parent.units[word]) }
+        if choice == Self.nothing { return }
+        for word in words where isThere(word, of: index) { memory.place(units[Int(differing[word])]) }
     }
 
     /// The words of a group that would change what lies beneath, and that the run has not written itself.
-    private func findDiffering(
-        _ group: PendingGroup, _ memory: SimulatedMemory, _ parent: SimulatedMemory
-    ) -> Range<Int> {
+    private mutating func findDiffering(_ group: PendingGroup, _ memory: SimulatedMemory) -> Range<Int> {
         let first = differing.count
         for index in group.first..<group.end {
-            let unit = parent.units[index]
+            let unit = units[index]
             if unsafe written[unit.offset >> 6] == run || memory.word(unit.offset) == unit.value { continue }
             differing.append(Int32(truncatingIfNeeded: index))
         }
@@ -195,21 +203,23 @@
     }
 
     /// How much of a group arrives.
-    private func part(
-        _ index: Int, _ words: Range<Int>, _ read: Range<Int>, _ parent: SimulatedMemory
-    ) -> Int32 {
-        let group = parent.groups[index]
-        if group.cell >= 0 { return isInPrefix(index, of: group.cell) ? 0 : Self.nothing }
+    private mutating func part(_ index: Int, _ words: Range<Int>, _ read: Range<Int>) -> Int32 {
+        let cell = groups[index].cell
+        if cell >= 0 { return isInPrefix(index, of: cell) ? 0 : Self.nothing }
         if words.isEmpty { return 0 }
         // What later stores cover is all there or not at all.
         let isOverlaid = overlaps[index].contains { $0 > index }
         let arity = isOverlaid ? 2 : Self.arity(words.count)
-        return choose(arity, for: index) {
+        return choose(arity, for: index) { cut in
+            let group = cut.groups[index]
             // With all of this, it would not show whether what is beneath has arrived: that was run.
-            let isSame = overlaps[index].contains { $0 < index && hides($0, beneath: group, parent) }
+            var isSame = false
+            for older in cut.overlaps[index] where older < index && cut.hides(older, beneath: group) {
+                isSame = true
+            }
             var decision = Decision(choice: isSame ? Self.nothing : 0, arity: Int32(arity))
             let isRead = group.low < read.upperBound && group.high > read.lowerBound
-            if arity > 4, isRead, isTorn(read, parent) {
+            if arity > 4, isRead, cut.isTorn(read) {
                 decision.samples = Self.samples(words.count, seed: group.event)
             }
             return decision
@@ -217,50 +227,44 @@
     }
 
     /// True where a group has not arrived, and a later one has all the words that would have made a difference.
-    private func hides(_ index: Int, beneath group: PendingGroup, _ parent: SimulatedMemory) -> Bool {
-        guard fate[index].choice == Self.nothing, parent.groups[index].cell < 0 else { return false }
+    private func hides(_ index: Int, beneath group: PendingGroup) -> Bool {
+        guard fate[index].choice == Self.nothing, groups[index].cell < 0 else { return false }
         return fate[index].words.allSatisfy { word in
-            let offset = parent.units[Int(differing[word])].offset
+            let offset = units[Int(differing[word])].offset
             var (first, end) = (group.first, group.end)
             while first < end {
                 let middle = (first + end) / 2
-                if parent.units[middle].offset < offset { first = middle + 1 } else { end = middle }
+                if units[middle].offset < offset { first = middle + 1 } else { end = middle }
             }
-            return first < group.end && parent.units[first].offset == offset
+            return first < group.end && units[first].offset == offset
         }
     }
 
     /// True where a range holds words of a call that have arrived and words of it that have not: neither what was there
     /// before nor what was stored.
-    private func isTorn(_ range: Range<Int>, _ parent: SimulatedMemory) -> Bool {
+    private func isTorn(_ range: Range<Int>) -> Bool {
         fate.indices.contains { index in
             guard fate[index].run == run, fate[index].isTorn else { return false }
-            let words = fate[index].words
-            let seed = parent.groups[index].event
             var (isThere, isMissing) = (false, false)
-            for word in words where range.contains(parent.units[Int(differing[word])].offset) {
-                let choice = Int(fate[index].choice)
-                if Self.isPresent(word - words.lowerBound, of: words.count, choice, seed: seed) {
-                    isThere = true
-                } else {
-                    isMissing = true
-                }
+            for word in fate[index].words where range.contains(units[Int(differing[word])].offset) {
+                if self.isThere(word, of: index) { isThere = true } else { isMissing = true }
             }
             return isThere && isMissing
         }
     }
 
-    /// The units of a group that has been decided about which this run has, of those that make a difference.
-    private func arrived(_ index: Int, _ parent: SimulatedMemory) -> [Int] {
-        let words = fate[index].words
-        let (seed, choice) = (parent.groups[index].event, Int(fate[index].choice))
-        return words.filter {
-            Self.isPresent($0 - words.lowerBound, of: words.count, choice, seed: seed)
-        }.map { Int(differing[$0]) }
+    /// True where a word of a group, of those that make a difference, has arrived.
+    @inline(__always)
+    private func isThere(_ word: Int, of index: Int) -> Bool {
+        let fate = fate[index]
+        return fate.choice == 0
+            || Self.isPresent(
+                word - fate.words.lowerBound, of: fate.words.count, Int(fate.choice),
+                seed: groups[index].event)
     }
 
     /// Groups of a cell arrive in order: what is decided about one narrows what is left for the others.
-    private func isInPrefix(_ index: Int, of cell: Int) -> Bool {
+    private mutating func isInPrefix(_ index: Int, of cell: Int) -> Bool {
         var prefix = prefixes[cell, default: Prefix(run: 0, low: 0, high: .max)]
         if prefix.run != run { prefix = Prefix(run: run, low: 0, high: .max) }
         let isPresent = index < prefix.low || index < prefix.high && isPresent(index)
@@ -269,8 +273,8 @@
         return isPresent
     }
 
-    private func isPresent(_ index: Int) -> Bool {
-        choose(2, for: index) { Decision(choice: 0, arity: 2) } == 0
+    private mutating func isPresent(_ index: Int) -> Bool {
+        choose(2, for: index) { _ in Decision(choice: 0, arity: 2) } == 0
     }
 
     /// What nobody has read of a cell: behind a group that is there, and before one that is not, if the rest arrives.
@@ -280,36 +284,40 @@
     }
 
     /// Lays this run's decisions, and one for all groups that nobody has read, into another memory.
-    func materialize(into memory: SimulatedMemory, _ parent: SimulatedMemory, restArrives: Bool) {
-        for (index, group) in parent.groups.enumerated() {
+    func materialize(into memory: SimulatedMemory, restArrives: Bool) {
+        for index in groups.indices {
             let isDecided = fate[index].run == run
-            if !isDecided, !arrivesUnread(index, of: group.cell, restArrives: restArrives) { continue }
-            let isWhole = !isDecided || fate[index].choice == 0
-            for word in isWhole ? Array(group.first..<group.end) : arrived(index, parent) {
-                memory.setEverywhere(parent.units[word].offset, parent.units[word].value)
+            if !isDecided, !arrivesUnread(index, of: groups[index].cell, restArrives: restArrives) {
+                continue
+            }
+            if !isDecided || fate[index].choice == 0 {
+                for word in groups[index].first..<groups[index].end { memory.setEverywhere(units[word]) }
+            } else if fate[index].choice != Self.nothing {
+                for word in fate[index].words where isThere(word, of: index) {
+                    memory.setEverywhere(units[Int(differing[word])])
+                }
             }
         }
     }
 
     /// The groups that this run has decided about.
-    func decided(_ parent: SimulatedMemory) -> [DecidedGroup] {
+    var decided: [DecidedGroup] {
         fate.indices.filter { fate[$0].run == run }.map {
-            DecidedGroup(index: $0, group: parent.groups[$0], choice: fate[$0].choice)
+            DecidedGroup(index: $0, group: groups[$0], choice: fate[$0].choice)
         }
     }
 
     /// For each group that was read: how much of it has arrived.
-    func description(_ parent: SimulatedMemory) -> [String] {
-        parent.groups.indices.map { index in
-            let group = parent.groups[index]
+    var description: [String] {
+        groups.indices.map { index in
+            let group = groups[index]
             let site = group.site == .none ? "" : ", line \(group.site.line)"
             let place = "event \(group.event)\(site), \(group.count) words from \(group.low)"
             if fate[index].run != run { return "\(place): never read" }
             if fate[index].choice == 0 { return "\(place): arrived" }
             if fate[index].choice == Self.nothing { return "\(place): did not arrive" }
-            let present = Set(arrived(index, parent))
-            let missing = fate[index].words.map { Int(differing[$0]) }.filter { !present.contains($0) }
-            let offsets = missing.prefix(4).map { String(parent.units[$0].offset) }
+            let missing = fate[index].words.filter { !isThere($0, of: index) }.map { Int(differing[$0]) }
+            let offsets = missing.prefix(4).map { String(units[$0].offset) }
             return "\(place): \(missing.count) words missing, \(offsets.joined(separator: ", "))"
         }
     }

@@ -8,6 +8,8 @@
     var isWatched = false
     /// Number of the future that is run.
     var run: UInt32 = 0
+    /// Lines of which the fate is open.
+    var openLines = 0
     private let lineCount: Int
     /// By line: 1 where units are pending, and the run that last decided about it or wrote it.
     let pending: UnsafeMutablePointer<UInt8>
@@ -22,6 +24,16 @@
     func deallocate() {
         unsafe Virtual.deallocate(pending, count: lineCount)
         unsafe Virtual.deallocate(closed, count: lineCount)
+    }
+
+    /// The fate of a line is decided, or overwritten.
+    @inline(__always)
+    mutating func close(_ line: Int) {
+        if unsafe pending[line] != 0 && closed[line] != run {
+            openLines -= 1
+            if openLines == 0, !isWatched { isOpen = false }
+        }
+        unsafe closed[line] = run
     }
 
     /// The first line of a range whose fate is open; `end` where there is none.

@@ -8,36 +8,36 @@ extension SimulatedMemory {
     /// What a power cut would leave here is now the question, once more for each ``beginFuture()``.
     package func beginPowerCut() {
         guard let parent else { return }
-        cut.begin(parent)
+        unsafe cut.pointee.begin(parent)
     }
 
     /// Becomes the parent's durable image with the fate of pending units open.
     package func beginFuture() {
         reset()
-        cut.beginRun()
+        unsafe cut.pointee.beginRun()
     }
 
     /// Turns to the next future; false when all were run.
-    package func nextFuture() -> Bool { cut.advance() }
+    package func nextFuture() -> Bool { unsafe cut.pointee.advance() }
 
     /// Decisions that this future has met; empty when nobody has read what is pending.
     package var decisions: [Int32] {
-        get { cut.decisions }
-        set { cut.decisions = newValue }
+        get { unsafe cut.pointee.decisions }
+        set { unsafe cut.pointee.decisions = newValue }
     }
 
     /// Instead of ``decisions``: groups that do not arrive whole, by index.
     package var fates: [Int: Int32]? {
-        get { cut.fates }
-        set { cut.fates = newValue }
+        get { unsafe cut.pointee.fates }
+        set { unsafe cut.pointee.fates = newValue }
     }
 
-    package var decidedGroups: [DecidedGroup] { parent.map { cut.decided($0) } ?? [] }
+    package var decidedGroups: [DecidedGroup] { unsafe cut.pointee.decided }
 
     /// Lines that were stored to, and of which a word is neither durable nor on its way.
     package var lostLines: [Int] {
         let pending = Set(units.map(\.offset))
-        return markedLines.map { Int($0) << 6 }.filter { line in
+        return unsafe marks.pointee.lines.map { Int($0) << 6 }.filter { line in
             stride(from: line, to: line + 64, by: 8).contains {
                 word($0) != durableWord($0) && !pending.contains($0)
             }
@@ -45,28 +45,24 @@ extension SimulatedMemory {
     }
 
     /// Decisions that were met so far in this future.
-    package var decisionCount: Int { cut.decisionCount }
+    package var decisionCount: Int { unsafe cut.pointee.decisionCount }
 
     /// What nobody has read in this future does not arrive: from here on the image is ordinary memory.
-    package func settleFuture() { cut.stop() }
+    package func settleFuture() { unsafe cut.pointee.stop() }
 
     /// Lays this future's image, before anything was written to it, into a sibling.
     package func materialize(into sibling: SimulatedMemory, restArrives: Bool) {
-        guard let parent else { return }
         sibling.reset()
-        cut.materialize(into: sibling, parent, restArrives: restArrives)
+        unsafe cut.pointee.materialize(into: sibling, restArrives: restArrives)
     }
 
     /// What this future has decided, group by group.
-    package var futureDescription: [String] {
-        guard let parent else { return [] }
-        return cut.description(parent)
-    }
+    package var futureDescription: [String] { unsafe cut.pointee.description }
 
     /// Of what differs from the parent's durable image.
     package var imageHash: Int {
         var hasher = Hasher()
-        for line in markedLines.sorted() {
+        for line in unsafe marks.pointee.lines.sorted() {
             hasher.combine(line)
             for place in 0..<8 { hasher.combine(word(Int(line) << 6 + 8 * place)) }
         }
@@ -91,10 +87,9 @@ extension SimulatedMemory {
 
     @inline(never)
     private func decide(from first: Int, _ end: Int, of read: Range<Int>) {
-        guard let parent else { return }
         var line = first
         while line < end {
-            cut.decide(line, of: read, in: self, parent)
+            unsafe cut.pointee.decide(line, of: read, in: self)
             line = unsafe reads.pointee.firstOpen(line + 1, end)
         }
     }
@@ -112,9 +107,13 @@ extension SimulatedMemory {
         if byteCount == 0 { return }
         for line in (offset >> 6)...((offset + byteCount - 1) >> 6) {
             mark(line)
-            if unsafe reads.pointee.isOpen { cut.overwrite(line) }
+            if unsafe reads.pointee.isOpen { unsafe cut.pointee.overwrite(line) }
         }
     }
+
+    /// As ``setEverywhere(_:_:)``.
+    @inline(__always)
+    func setEverywhere(_ unit: PendingUnit) { setEverywhere(unit.offset, unit.value) }
 
     /// A pending unit has arrived.
     @inline(__always)

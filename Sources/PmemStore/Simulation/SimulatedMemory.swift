@@ -13,10 +13,10 @@ internal import Glibc
     package let base: UnsafeMutableRawPointer
     let durable: UnsafeMutableRawPointer
     private let announced: UnsafeMutableRawPointer
-    /// Words with pending units, and lines that differ from the parent's durable image: a byte each.
+    /// Words with pending units: a byte each.
     let wordMarks: UnsafeMutablePointer<UInt8>
-    private let lineMarks: UnsafeMutablePointer<UInt8>
-    var markedLines: [Int32] = []
+    /// Lines that differ from the parent's durable image.
+    let marks: UnsafeMutablePointer<LineMarks>
     /// Lines stored to since the role's last promise, with the site that stored.
     private var unpromised = Array(
         repeating: [(line: Int32, site: SourceSite)](), count: SimulatedEvent.Role.allCases.count)
@@ -54,7 +54,7 @@ internal import Glibc
 
     private var children: [SimulatedMemory] = []
     unowned var parent: SimulatedMemory?
-    let cut: PowerCut
+    let cut: UnsafeMutablePointer<PowerCut>
 
     package init(byteCount: Int, model: MediumModel = .lines, isTracking: Bool = true) {
         self.byteCount = byteCount
@@ -65,21 +65,26 @@ internal import Glibc
         unsafe durable = UnsafeMutableRawPointer(Virtual.allocate(UInt8.self, count: tracked))
         unsafe announced = UnsafeMutableRawPointer(Virtual.allocate(UInt8.self, count: tracked))
         unsafe wordMarks = unsafe Virtual.allocate(UInt8.self, count: byteCount / 8)
-        unsafe lineMarks = unsafe Virtual.allocate(UInt8.self, count: byteCount / 64)
+        unsafe marks = .allocate(capacity: 1)
+        unsafe marks.initialize(to: LineMarks(lines: byteCount / 64))
         unsafe reads = .allocate(capacity: 1)
         unsafe reads.initialize(to: ReadState(lines: byteCount / 64))
-        cut = unsafe PowerCut(lines: byteCount / 64, reads: reads)
+        unsafe cut = .allocate(capacity: 1)
+        unsafe cut.initialize(to: PowerCut(lines: byteCount / 64, reads: reads))
     }
 
     deinit {
+        unsafe cut.pointee.deallocate()
+        unsafe cut.deinitialize(count: 1).deallocate()
         unsafe reads.pointee.deallocate()
         unsafe reads.deallocate()
+        unsafe marks.pointee.deallocate()
+        unsafe marks.deinitialize(count: 1).deallocate()
         let tracked = isTracking ? byteCount : 4096
         unsafe Virtual.deallocate(base.assumingMemoryBound(to: UInt8.self), count: byteCount)
         unsafe Virtual.deallocate(durable.assumingMemoryBound(to: UInt8.self), count: tracked)
         unsafe Virtual.deallocate(announced.assumingMemoryBound(to: UInt8.self), count: tracked)
         unsafe Virtual.deallocate(wordMarks, count: byteCount / 8)
-        unsafe Virtual.deallocate(lineMarks, count: byteCount / 64)
     }
 
     // MARK: Events
@@ -333,17 +338,10 @@ internal import Glibc
     }
 
     @inline(__always)
-    func mark(_ line: Int) {
-        if unsafe lineMarks[line] != 0 { return }
-        unsafe lineMarks[line] = 1
-        markedLines.append(Int32(truncatingIfNeeded: line))
-    }
+    func mark(_ line: Int) { unsafe marks.pointee.mark(line) }
 
     @inline(__always)
-    private func markInChildren(_ line: Int) {
-        // By index: an iterator would hold the array and each child for every word that is laid.
-        for index in children.indices { children[index].mark(line) }
-    }
+    private func markInChildren(_ line: Int) { unsafe marks.pointee.markInChildren(line) }
 
     // MARK: Findings
 
@@ -396,6 +394,7 @@ internal import Glibc
     package func makeChild(isTracking: Bool) -> SimulatedMemory {
         let child = SimulatedMemory(byteCount: byteCount, model: model, isTracking: isTracking)
         children.append(child)
+        unsafe marks.pointee.children.append(child.marks)
         for page in stride(from: 0, to: byteCount, by: 4096) where unsafe durable.isAnythingIn(page) {
             for line in (page >> 6)..<(page >> 6 + 64) { child.mark(line) }
         }
@@ -415,7 +414,7 @@ internal import Glibc
         groups.removeAll(keepingCapacity: true)
         for role in unpromised.indices { unpromised[role].removeAll(keepingCapacity: true) }
         postponedDrain = nil
-        for line in markedLines {
+        for line in unsafe marks.pointee.lines {
             let place = Int(line) << 6
             unsafe memcpy(base + place, parent.durable + place, 64)
             if isTracking {
@@ -423,9 +422,8 @@ internal import Glibc
                 unsafe memcpy(announced + place, parent.durable + place, 64)
                 markInChildren(Int(line))
             }
-            unsafe lineMarks[Int(line)] = 0
         }
-        markedLines.removeAll(keepingCapacity: true)
+        unsafe marks.pointee.clear()
     }
 
     /// Becomes what a mere kill of the process leaves of the parent: everything stored can be read, and nothing more
@@ -447,7 +445,7 @@ internal import Glibc
     /// Becomes the image of a sibling, which is all durable.
     package func loadImage(of sibling: SimulatedMemory) {
         reset()
-        for line in sibling.markedLines {
+        for line in unsafe sibling.marks.pointee.lines {
             for word in 0..<8 {
                 let place = Int(line) << 6 + 8 * word
                 setEverywhere(place, sibling.word(place))

@@ -197,8 +197,7 @@ internal import CPmem
 
     private static func takenSlots(_ chunk: UnsafeMutablePointer<Chunk>) -> Int {
         guard let words = unsafe chunk.pointee.busyWords else { return 0 }
-        var taken = 0
-        for word in unsafe 0..<chunk.pointee.words { taken += unsafe words[word].nonzeroBitCount }
+        let taken = unsafe Int(cpm_count_bits(words, UInt64(chunk.pointee.words)))
         // Bits behind the last slot are set, so that nobody takes them.
         return unsafe taken - (chunk.pointee.words * 64 - Int(chunk.pointee.slotCount))
     }

@@ -34,12 +34,9 @@ package enum Bitmap {
                     .bitmap, offset: place,
                     detail: "checksum \(head.checksum), computed \(checksum), descriptor \(named)"))
         }
-        var live = 0
-        for word in 0..<geometry.words {
-            let bits = unsafe (bytes + 16).loadUnaligned(fromByteOffset: 8 * word, as: UInt64.self)
-            live += bits.nonzeroBitCount
-            unsafe words[word] |= bits
-        }
+        let bits = unsafe (bytes + 16).assumingMemoryBound(to: UInt64.self)
+        let live = unsafe Int(cpm_count_bits(bits, UInt64(geometry.words)))
+        for word in 0..<geometry.words { unsafe words[word] |= bits[word] }
         let named = unsafe Int(map.saved(index).pointee.liveSlots)
         guard live == named else {
             throw .corrupted(

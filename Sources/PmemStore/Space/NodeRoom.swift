@@ -13,7 +13,7 @@ package struct NodeRoom: Sendable {
     // Of the checkpoint at work; zero while there is none.
 
     /// Nodes of the cut that have no slot yet.
-    private var unwritten = 0
+    package private(set) var unwritten = 0
     /// Nodes of the cut that have died before they had a place. They get one all the same, so that ``dirty`` will have
     /// lost them twice.
     private var late = 0

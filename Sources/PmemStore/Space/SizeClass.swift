@@ -64,7 +64,8 @@ package struct ChunkGeometry: Equatable, Sendable {
     package init(sizeClass: Int, reservedBytes: Int) {
         let slot = SizeClass.slotBytes[sizeClass]
         let room = Space.chunkBytes - reservedBytes
-        var slots = max(0, room / slot)
+        // A slot takes its bytes and two bits: from there on only what rounding takes.
+        var slots = max(0, (4 * room - 128) / (4 * slot + 1))
         while slots > 0, 2 * Self.bitmapBytes(slots) + slots * slot > room { slots -= 1 }
         slotBytes = slot
         slotCount = slots

@@ -157,7 +157,8 @@ package final class Checkpointer<M: Medium>: @unchecked Sendable {
             writer.pointee.heap.nodeRoom.takeSlot()
             return offset
         }
-        for _ in 0..<SlotSupply.batch {
+        // No more than the cut has nodes for, so that hardly any has to be given back.
+        for _ in 0..<max(1, min(SlotSupply.batch, writer.pointee.heap.nodeRoom.unwritten)) {
             guard
                 let offset = try writer.pointee.heap.allocate(sizeClass: SizeClass.node, mayUseReserve: true)
             else {
