@@ -29,7 +29,7 @@ internal import Glibc
 
     /// Lends the value to `body`.
     package func withLock<R, E: Error>(_ body: (inout Value) throws(E) -> R) throws(E) -> R {
-        if let taker = unsafe ThreadTurns.taker { _ = taker.wait { isFree } }
+        if let taker = ThreadTurns.taker { _ = taker.wait { isFree } }
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
         return try body(&value)

@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// Stands in for the system where threads wait for one another, so that a test can let one run at a time, in an order
 /// of its own.
 package protocol TurnTaking: Sendable {
@@ -7,6 +9,16 @@ package protocol TurnTaking: Sendable {
 
 /// Where the engine asks, on its way to sleep and nowhere else.
 package enum ThreadTurns {
-    /// Set by tests, before their threads begin.
-    package nonisolated(unsafe) static var taker: (any TurnTaking)?
+    private nonisolated(unsafe) static var installed: (any TurnTaking)?
+    private static let isInstalled = Atomic<Bool>(false)
+
+    package static var taker: (any TurnTaking)? {
+        isInstalled.load(ordering: .acquiring) ? unsafe installed : nil
+    }
+
+    /// For tests, before their threads begin and once: other threads of the process may be at work already.
+    package static func install(_ taker: any TurnTaking) {
+        unsafe installed = taker
+        isInstalled.store(true, ordering: .releasing)
+    }
 }

@@ -109,7 +109,7 @@ final class GateWaiter: @unchecked Sendable {
     ///
     /// - Parameter spins: looks before it goes to sleep, for what takes no longer than a commit.
     func awaitWake(spins: Int) {
-        if let taker = unsafe ThreadTurns.taker, taker.wait(until: { isAwake }) { return }
+        if let taker = ThreadTurns.taker, taker.wait(until: { isAwake }) { return }
         for _ in 0..<spins {
             if isAwake { return }
             cpm_pause()

@@ -184,7 +184,7 @@ package final class WriterGate: Sendable {
     /// The first in line looks at the gate until it is in, or its patience has ended. True: it is in.
     private func look(_ waiter: GateWaiter) -> Bool {
         if patience == 0 { return demandGate(waiter) }
-        if let taker = unsafe ThreadTurns.taker, taker.wait(until: { waiter.hasEntered || isOpen }) {
+        if let taker = ThreadTurns.taker, taker.wait(until: { waiter.hasEntered || isOpen }) {
             return demandGate(waiter)
         }
         let end = cpm_monotonic_nanoseconds() + patience

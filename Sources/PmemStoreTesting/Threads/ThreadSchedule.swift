@@ -219,7 +219,7 @@ private enum ThreadSlot {
         }
     }
 
-    private static let taker: Void = { unsafe ThreadTurns.taker = Taker() }()
+    private static let taker: Void = { ThreadTurns.install(Taker()) }()
 
     static func install() { _ = taker }
 
