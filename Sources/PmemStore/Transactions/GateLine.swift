@@ -91,7 +91,8 @@ final class GateWaiter: @unchecked Sendable {
     /// It has looked, and waits for the gate itself.
     func expectGate(_ continuation: CheckedContinuation<Void, Never>?) {
         state.store(State.waiting, ordering: .relaxed)
-        self.continuation = continuation
+        // Who has called a thread may be about to wake it: nil stays nil, untouched.
+        if let continuation { self.continuation = continuation }
         isDue = true
     }
 
