@@ -5,12 +5,18 @@ extension RecordHeap {
     /// True when the store should have more space before it has to.
     @inline(__always)
     package var isLow: Bool {
-        freeChunks < heldBackChunks + 2 + chunkCount >> 6 && (isTakingChunks || isShort)
+        freeChunks < heldBackChunks + 2 + max(chunkCount >> 6, growthLead) && (isTakingChunks || isShort)
     }
 
     /// True when it should grow at once, whatever a checkpoint will set free.
     @inline(__always)
-    package var isShort: Bool { freeChunks < heldBackChunks + 1 + chunkCount >> 7 }
+    package var isShort: Bool { freeChunks < heldBackChunks + 1 + max(chunkCount >> 7, growthLead) }
+
+    /// The store has grown, and writers have taken that many chunks meanwhile. Twice as many are to be there when it
+    /// grows the next time, so that nobody waits for it; never more than a 16th of the store.
+    package mutating func setGrowthLead(taken: Int) {
+        growthLead = min(max(2 * taken, growthLead / 2), chunkCount / 16)
+    }
 
     /// A checkpoint has set free what it could: for a while, slots are found without taking chunks.
     package mutating func endReturning() {

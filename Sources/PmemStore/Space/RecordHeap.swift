@@ -22,6 +22,8 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     private var freeHint = 0
     /// Free chunks are being used up: since one was taken, nothing has come back.
     var isTakingChunks = false
+    /// Free chunks that are to be there beyond the others while the store grows: writers take them meanwhile.
+    var growthLead = 0
     /// While chunks are restored: those that the last run still has to have.
     private var runBodies = 0..<0
 
@@ -63,6 +65,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
         let free = (first..<chunkCount).count { unsafe map[$0].pointee.kind == Chunk.free }
         let before = (freeChunks, chunkCount, reserveChunks)
         (freeChunks, chunkCount, reserveChunks) = (freeChunks - free, first, max(2, first / 64))
+        growthLead = 0
         // A store that is low on space would grow again at once.
         if isLow {
             (freeChunks, chunkCount, reserveChunks) = before

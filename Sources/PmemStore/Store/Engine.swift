@@ -147,8 +147,11 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     }
 
     private func growInBackground() {
-        touchSpareNodes()
-        while !growths.isEnding, (try? growIfDue()) ?? false {}
+        var hasGrown = true
+        while hasGrown, !growths.isEnding {
+            hasGrown = (try? growIfDue()) ?? false
+            touchSpareNodes()
+        }
     }
 
     /// Has the page of the next arena of tree nodes zeroed. Advice only: kernels before 5.14 do not know it.
@@ -161,10 +164,21 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
         }
     }
 
-    private func spaceState() -> (isGrowthDue: Bool, chunks: Int) {
+    private struct SpaceState {
+        let isGrowthDue: Bool
+        let chunks: Int
+        let freeChunks: Int
+        let heldBackChunks: Int
+        let lead: Int
+    }
+
+    private func spaceState() -> SpaceState {
         gate.enterForMaintenance()
         defer { gate.leave() }
-        return (writer.isGrowthDue, writer.heap.chunkCount)
+        return SpaceState(
+            isGrowthDue: writer.isGrowthDue, chunks: writer.heap.chunkCount,
+            freeChunks: writer.heap.freeChunks, heldBackChunks: writer.heap.heldBackChunks,
+            lead: writer.heap.growthLead)
     }
 
     // MARK: WriterMaintenance
@@ -206,9 +220,12 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     private func grow(atLeast needed: Int) throws(StoreError) -> Bool {
         let before = spaceState().chunks
         return try growing.withLock { _ throws(StoreError) in
-            let added = (spaceState().chunks - before) << Int(Space.chunkShift)
-            if added >= needed + 2 * Space.chunkBytes { return true }
-            return try addSegment(atLeast: needed, spareChunks: 4)
+            let state = spaceState()
+            let lacking = (needed + Space.chunkBytes - 1) / Space.chunkBytes
+            // A new segment's first chunk may not be part of a run.
+            let spare = state.freeChunks - state.heldBackChunks
+            if state.chunks - before > lacking, spare >= lacking { return true }
+            return try addSegment(to: state, atLeast: needed, spareChunks: 4)
         }
     }
 
@@ -216,9 +233,10 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     /// commit asks again; it is tried once a second. Whoever cannot do without space does not wait for that.
     package func growIfDue() throws(StoreError) -> Bool {
         try growing.withLock { notBefore throws(StoreError) in
-            guard spaceState().isGrowthDue, cpm_monotonic_nanoseconds() >= notBefore else { return false }
+            let state = spaceState()
+            guard state.isGrowthDue, cpm_monotonic_nanoseconds() >= notBefore else { return false }
             do throws(StoreError) {
-                return try addSegment(atLeast: 0, spareChunks: 2)
+                return try addSegment(to: state, atLeast: 0, spareChunks: 2)
             } catch {
                 notBefore = cpm_monotonic_nanoseconds() + 1_000_000_000
                 throw error
@@ -226,16 +244,19 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
         }
     }
 
-    /// Adds a segment, of a 32nd of the store or as much as is needed and `spareChunks`. While ``growing`` is held.
-    private func addSegment(atLeast needed: Int, spareChunks: Int) throws(StoreError) -> Bool {
+    /// Adds a segment: of a 32nd of the store, or what writers take meanwhile, twice, or as much as is needed and
+    /// `spareChunks`. While ``growing`` is held, so that nobody else changes the number of chunks.
+    private func addSegment(
+        to state: SpaceState, atLeast needed: Int, spareChunks: Int
+    ) throws(StoreError) -> Bool {
         guard let growth else { return false }
-        let size = UInt64(spaceState().chunks) << Space.chunkShift
-        let step = min(max(size / 32, 4 << 20), 1 << 30)
+        let size = UInt64(state.chunks) << Space.chunkShift
+        let step = min(max(size / 32, 4 << 20, UInt64(state.lead) << Space.chunkShift), 1 << 30)
         let required = UInt64(needed + spareChunks * Space.chunkBytes)
         let left = quotaBytes > size ? quotaBytes - size : 0
         let wanted = min(max(step, required), left) & ~UInt64(Space.chunkBytes - 1)
         if wanted < min(required, 2 * UInt64(Space.chunkBytes)) || wanted < UInt64(needed) { return false }
-        adopt(try growth.grow(byteCount: wanted))
+        adopt(try growth.grow(byteCount: wanted), freeBefore: state.freeChunks)
         return true
     }
 
@@ -273,9 +294,10 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
         }
     }
 
-    private func adopt(_ segment: GrownSegment) {
+    private func adopt(_ segment: GrownSegment, freeBefore: Int) {
         gate.enterForMaintenance()
         defer { gate.leave() }
+        writer.heap.setGrowthLead(taken: freeBefore - writer.heap.freeChunks)
         checkpointer.add(
             ChunkTableSegment(
                 firstChunk: segment.firstChunk, chunkCount: segment.chunkCount,

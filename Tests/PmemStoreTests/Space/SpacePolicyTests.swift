@@ -175,6 +175,34 @@ struct SpacePolicyTests {
         expectDue(release: false, growth: true, store)
     }
 
+    @Test("What writers take while the store grows is there the next time, within limits")
+    func lead() throws {
+        let fixture = try StoreFixture { $0.initialBytes = 256 << 20 }
+        fixture.store.engine.stopMaintenance()
+        let engine = fixture.store.engine
+        for (taken, lead) in [(0, 0), (1, 2), (0, 1), (2, 4), (9, 8), (1, 4), (1, 2), (0, 1), (0, 0)] {
+            engine.writer.heap.setGrowthLead(taken: taken)
+            let isRight = engine.writer.heap.growthLead == lead
+            #expect(isRight, "\(taken) taken")
+        }
+        engine.writer.heap.setGrowthLead(taken: 9)
+        #expect(!isLow(fixture.store))
+        let enough = engine.writer.heap.heldBackChunks + 1 + 8
+        while engine.writer.heap.freeChunks >= enough {
+            expectShort(false, fixture.store)
+            _ = engine.writer.heap.allocateRun(Space.chunkBytes)
+        }
+        expectShort(true, fixture.store)
+        expectDue(release: false, growth: true, fixture.store)
+        engine.writer.heap.setGrowthLead(taken: 0)
+        expectShort(false, fixture.store)
+    }
+
+    private func expectShort(_ expected: Bool, _ store: Store) {
+        let isShort = store.engine.writer.heap.isShort
+        #expect(isShort == expected)
+    }
+
     // MARK: Where the bytes are
 
     private func sum(_ use: SpaceUse) -> UInt64 {
