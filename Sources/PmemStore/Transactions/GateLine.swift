@@ -14,6 +14,8 @@ struct GateLine {
     var lender: GateWaiter?
     /// Somebody holds the gate in order to keep it closed, and wants to know when somebody comes.
     var isWatched = false
+    /// The task that was let in and has not run since.
+    var admittedTask: GateWaiter?
 
     var count: Int { waiters.count - head }
 
@@ -36,6 +38,11 @@ struct GateLine {
         return waiter
     }
 
+    mutating func remove(_ waiter: GateWaiter) {
+        guard let index = waiters[head...].firstIndex(where: { $0 === waiter }) else { return }
+        waiters.remove(at: index)
+    }
+
     mutating func removeMaintenance() -> GateWaiter? {
         guard let index = waiters[head...].firstIndex(where: { $0.isMaintenance }) else { return nil }
         return waiters.remove(at: index)
@@ -55,15 +62,17 @@ final class GateWaiter: @unchecked Sendable {
 
     private let state = Atomic<UInt32>(State.waiting)
     let isMaintenance: Bool
-    /// A task that waits; nil for a thread. Changes under the gate's lock, as the next two do.
-    var continuation: CheckedContinuation<Void, Never>?
+    let isTask: Bool
+    /// Of a task that is suspended. Changes under the gate's lock, as the next two do.
+    private var continuation: CheckedContinuation<Void, Never>?
     /// It looks at the gate, or was told to.
     private(set) var isLooking = false
     /// Nobody may pass it any more.
     private(set) var isDue: Bool
 
-    init(isMaintenance: Bool = false) {
+    init(isMaintenance: Bool = false, isTask: Bool = false) {
         self.isMaintenance = isMaintenance
+        self.isTask = isTask
         isDue = isMaintenance
     }
 
@@ -71,45 +80,55 @@ final class GateWaiter: @unchecked Sendable {
 
     // MARK: Under the gate's lock
 
-    /// Joins the line.
-    func join(asFirst: Bool) { isLooking = asFirst && !isDue && continuation == nil }
+    /// Joins the line; a task suspends.
+    func join(asFirst: Bool, _ continuation: CheckedContinuation<Void, Never>? = nil) {
+        self.continuation = continuation
+        isLooking = asFirst && !isDue && !isTask
+    }
 
-    /// Is to look at the gate. Returns itself where it has to be woken for that.
-    func call() -> GateWaiter? {
+    /// Is to look at the gate. What has to be done for that without the lock.
+    func call() -> GateWake? {
         isLooking = true
         return change(to: State.called)
     }
 
-    /// The gate is its own. Returns itself where it has to be woken for that.
-    func admit() -> GateWaiter? { change(to: State.entered) }
+    /// The gate is its own. What has to be done for that without the lock.
+    @discardableResult
+    func admit() -> GateWake? { change(to: State.entered) }
 
-    private func change(to next: UInt32) -> GateWaiter? {
+    private func change(to next: UInt32) -> GateWake? {
         let before = state.exchange(next, ordering: .acquiringAndReleasing)
-        return before == State.asleep || continuation != nil ? self : nil
+        if let continuation {
+            self.continuation = nil
+            return .task(continuation)
+        }
+        return before == State.asleep ? .thread(self) : nil
     }
 
-    /// It has looked, and waits for the gate itself.
+    /// It has looked, and waits for the gate itself; a task suspends.
     func expectGate(_ continuation: CheckedContinuation<Void, Never>?) {
+        expectGate()
+        self.continuation = continuation
+    }
+
+    /// It is to wait for the gate itself: it was let in, and has not come.
+    func expectGate() {
         state.store(State.waiting, ordering: .relaxed)
-        // Who has called a thread may be about to wake it: nil stays nil, untouched.
-        if let continuation { self.continuation = continuation }
         isDue = true
     }
 
     // MARK: Without
 
-    func wake() {
-        if let continuation {
-            continuation.resume()
-        } else {
-            unsafe state.withUnsafeAddress { _ = unsafe cpm_futex_wake($0, 1) }
-        }
+    fileprivate func wakeThread() {
+        unsafe state.withUnsafeAddress { _ = unsafe cpm_futex_wake($0, 1) }
     }
 
     /// Returns when it was woken.
     ///
-    /// - Parameter spins: looks before it goes to sleep, for what takes no longer than a commit.
-    func awaitWake(spins: Int) {
+    /// - Parameters:
+    ///   - spins: Looks before it goes to sleep, for what takes no longer than a commit.
+    ///   - isLate: Called whenever it has slept for long; may let it in.
+    func awaitWake(spins: Int, isLate: () -> Void = {}) {
         if let taker = ThreadTurns.taker, taker.wait(until: { isAwake }) { return }
         for _ in 0..<spins {
             if isAwake { return }
@@ -119,9 +138,26 @@ final class GateWaiter: @unchecked Sendable {
             expected: State.waiting, desired: State.asleep, ordering: .acquiringAndReleasing)
         if !before.exchanged { return }
         while !isAwake {
-            unsafe state.withUnsafeAddress { _ = unsafe cpm_futex_wait($0, State.asleep, -1) }
+            unsafe state.withUnsafeAddress { _ = unsafe cpm_futex_wait($0, State.asleep, Self.longSleep) }
+            if !isAwake { isLate() }
         }
     }
 
+    /// In nanoseconds.
+    private static let longSleep: Int64 = 10_000_000
+
     private var isAwake: Bool { state.load(ordering: .acquiring) >= State.called }
+}
+
+/// What wakes a waiter; done when the gate's lock is free again.
+enum GateWake {
+    case thread(GateWaiter)
+    case task(CheckedContinuation<Void, Never>)
+
+    func perform() {
+        switch self {
+        case .thread(let waiter): waiter.wakeThread()
+        case .task(let continuation): continuation.resume()
+        }
+    }
 }

@@ -8,7 +8,8 @@ internal import Synchronization
 /// those in line: to keep it closed for a thread that is yet to wake would cost each commit a switch of threads. The
 /// first in line is awake and looks at the gate itself. Nobody starves: when ``mostPasses`` have passed it, or its
 /// ``patience`` has ended, whoever leaves hands it the gate. So the one in place k waits for k times `mostPasses`
-/// transactions at most, and where they are long for k of them and as many patiences and wakes (decision 0021).
+/// transactions at most, and where they are long for k of them and as many patiences and wakes (decision 0021). A task
+/// that is next keeps nobody out while it has no thread to run on.
 ///
 /// The checkpointer stands in the same line for the short moments in which it needs what a writer owns, and nobody
 /// passes it once it is the first. A writer that itself waits for the checkpointer lends it the gate.
@@ -105,23 +106,53 @@ package final class WriterGate: Sendable {
         case .inside: return
         case .first: if look(waiter) { return }
         case .behind:
-            waiter.awaitWake(spins: 0)
+            waiter.awaitWake(spins: 0) { enterBeforeTask(waiter) }
             if look(waiter) { return }
         case .due: break
         }
-        waiter.awaitWake(spins: Self.spins)
+        waiter.awaitWake(spins: Self.spins) { enterBeforeTask(waiter) }
     }
 
     private func enterSlowlyAsync() async {
         if pass() { return }
-        let waiter = GateWaiter()
+        let waiter = GateWaiter(isTask: true)
         await withCheckedContinuation { continuation in
-            waiter.continuation = continuation
-            if join(waiter) == .inside { waiter.admit()?.wake() }
+            if join(waiter, continuation) == .inside { line.withLock { _ in waiter.admit() }?.perform() }
         }
-        if waiter.hasEntered { return }
-        await withCheckedContinuation { continuation in
-            if demandGate(waiter, continuation) { continuation.resume() }
+        while !isIn(waiter) {
+            await withCheckedContinuation { continuation in
+                if demandGate(waiter, continuation) { continuation.resume() }
+            }
+        }
+    }
+
+    /// A task runs that was woken. False: it is to look at the gate, or it was let in and has come too late.
+    private func isIn(_ waiter: GateWaiter) -> Bool {
+        line.withLock { line in
+            if line.admittedTask === waiter { line.admittedTask = nil }
+            return waiter.hasEntered
+        }
+    }
+
+    /// Lets a thread that has waited for long in before a task that does not run: perhaps it never does as long as
+    /// threads wait here, because they are all that tasks have.
+    private func enterBeforeTask(_ waiter: GateWaiter) {
+        line.withLock { line in
+            if waiter.hasEntered { return }
+            if let task = line.admittedTask {
+                line.admittedTask = nil
+                task.expectGate()
+                line.remove(waiter)
+                line.prepend(task)
+                word.store(Self.taken(first: task, line), ordering: .relaxed)
+            } else {
+                guard let task = line.first, task.isTask, isOpen else { return }
+                let isIn = word.compareExchange(
+                    expected: Word.passable, desired: Self.taken(first: task, line), ordering: .acquiring)
+                if !isIn.exchanged { return }
+                line.remove(waiter)
+            }
+            waiter.admit()
         }
     }
 
@@ -140,14 +171,16 @@ package final class WriterGate: Sendable {
         case due
     }
 
-    private func join(_ waiter: GateWaiter, isFirst: Bool = false) -> Place {
+    private func join(
+        _ waiter: GateWaiter, isFirst: Bool = false, _ continuation: CheckedContinuation<Void, Never>? = nil
+    ) -> Place {
         line.withLock { line in
             if waiter.isMaintenance, line.isLent, !line.isBorrowed {
                 line.isBorrowed = true
                 return .inside
             }
             let comesFirst = isFirst || line.count == 0
-            waiter.join(asFirst: comesFirst)
+            waiter.join(asFirst: comesFirst, continuation)
             let wasOpen = change { said in
                 if said & Word.taken == 0 { return said | Word.taken }
                 return comesFirst ? Self.taken(first: waiter, line) : said
@@ -224,6 +257,7 @@ package final class WriterGate: Sendable {
             if !wasOpen { return false }
             passes.store(0, ordering: .relaxed)
             _ = line.removeFirst()
+            waiter.admit()  // whoever has given the continuation resumes it
             return true
         }
     }
@@ -236,10 +270,10 @@ package final class WriterGate: Sendable {
         passes.store(count, ordering: .relaxed)
         let mayPass = count < Self.mostPasses
         if mayPass, reopen() { return }
-        let waiter = line.withLock { line in
+        let wake = line.withLock { line in
             line.isBorrowed ? giveBack(&line) : letNextIn(&line, mayPass: mayPass)
         }
-        waiter?.wake()
+        wake?.perform()
     }
 
     /// Opens the gate, at which the first in line looks.
@@ -249,8 +283,8 @@ package final class WriterGate: Sendable {
         ).exchanged
     }
 
-    /// Opens the gate or hands it over. Whoever is to be woken.
-    private func letNextIn(_ line: inout GateLine, mayPass: Bool) -> GateWaiter? {
+    /// Opens the gate or hands it over. Who is to be woken.
+    private func letNextIn(_ line: inout GateLine, mayPass: Bool) -> GateWake? {
         guard let first = line.first else {
             word.store(0, ordering: .releasing)
             return nil
@@ -259,8 +293,8 @@ package final class WriterGate: Sendable {
             _ = line.removeFirst()
             passes.store(0, ordering: .relaxed)
             word.store(Self.taken(first: line.first, line), ordering: .relaxed)
-            let sleeper = first.admit()
-            return first.isDue ? sleeper : nil
+            if first.isTask { line.admittedTask = first }
+            return first.admit()
         }
         defer { word.store(Word.passable, ordering: .releasing) }
         if first.isLooking { return nil }
@@ -268,8 +302,8 @@ package final class WriterGate: Sendable {
         return first.call()
     }
 
-    /// The checkpointer is out of a gate that was lent to it, and somebody else is in. Whoever is to be woken.
-    private func giveBack(_ line: inout GateLine) -> GateWaiter? {
+    /// The checkpointer is out of a gate that was lent to it, and somebody else is in. Who is to be woken.
+    private func giveBack(_ line: inout GateLine) -> GateWake? {
         var next = line.lender
         line.lender = nil
         if next == nil {
@@ -285,14 +319,14 @@ package final class WriterGate: Sendable {
 
     /// The holder lets the checkpointer in while it waits for it. Ends with ``reclaim()``.
     package func lend() {
-        let borrower: GateWaiter? = line.withLock { line in
+        let borrower: GateWake? = line.withLock { line in
             line.isLent = true
             let next = line.removeMaintenance()
             line.isBorrowed = next != nil
             word.store(Self.taken(first: line.first, line), ordering: .relaxed)
             return next?.admit()
         }
-        borrower?.wake()
+        borrower?.perform()
     }
 
     /// The holder takes back what it has lent, as soon as the checkpointer is out.
