@@ -31,7 +31,7 @@ struct ReplayCommand: ParsableCommand {
     private func mutation() throws -> MediumMutation? {
         guard let mutant else { return nil }
         guard let mutation = MediumMutation(text: mutant) else {
-            throw ValidationError("'\(mutant)' is no mutant: writer/drain/Commit.swift:144/dropDrain/1")
+            throw ValidationError("'\(mutant)' is no mutant: writer/drain/Commit.swift:32/dropDrain/1")
         }
         return mutation
     }

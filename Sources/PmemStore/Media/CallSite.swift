@@ -1,4 +1,4 @@
-/// Where a call through the door to the medium stands in the sources. Two words that production never looks at, so that
+/// Where a call through the door to the medium stands in the sources. Constants that production never looks at, so that
 /// it never makes them.
 package struct CallSite: Sendable {
     /// As `#fileID` has it: module and file.

@@ -45,7 +45,7 @@ package struct MediumMutation: Sendable, CustomStringConvertible {
         self.period = period
     }
 
-    /// As in `writer/drain/Commit.swift:144/dropDrain/1`: role, kind, file and line, operator, period; 0 for the
+    /// As in `writer/drain/Commit.swift:32/dropDrain/1`: role, kind, file and line, operator, period; 0 for the
     /// calls of all lines.
     package init?(text: String) {
         let parts = text.split(separator: "/" as Character).map(String.init)

@@ -67,7 +67,7 @@ package struct SavedChunk: BitwiseCopyable {
     }
 
     /// Gives back the checkpointer's bitmap of a chunk that nothing lives in any more.
-    func forgetSaved(_ index: Int) {
+    func freeLiveBitmap(_ index: Int) {
         unsafe savedChunks[index].liveWords?.deallocate()
         unsafe savedChunks[index].live = 0
     }

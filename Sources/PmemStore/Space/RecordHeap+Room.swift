@@ -10,13 +10,16 @@ extension RecordHeap {
 
     /// True when it should grow at once, whatever a checkpoint will set free.
     @inline(__always)
-    package var isShort: Bool { freeChunks < heldBackChunks + 1 + max(chunkCount >> 7, growthLead) }
+    package var isShort: Bool { freeChunks < heldBackChunks + 1 + chunkCount >> 7 }
 
     /// The store has grown, and writers have taken that many chunks meanwhile. Twice as many are to be there when it
     /// grows the next time, so that nobody waits for it; never more than a 16th of the store.
     package mutating func setGrowthLead(taken: Int) {
         growthLead = min(max(2 * taken, growthLead / 2), chunkCount / 16)
     }
+
+    /// The store cannot grow: nothing is kept ready for the time in which it does.
+    package mutating func clearGrowthLead() { growthLead = 0 }
 
     /// A checkpoint has set free what it could: for a while, slots are found without taking chunks.
     package mutating func endReturning() {

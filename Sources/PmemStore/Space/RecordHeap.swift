@@ -53,7 +53,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     }
 
     /// Takes the chunks from `first` on out of use. False: one of them holds something, or the newest durable
-    /// checkpoint says so. Not while a checkpoint runs.
+    /// checkpoint says so, or the store would be low on space without them. Not while a checkpoint runs.
     package mutating func removeTail(from first: Int) -> Bool {
         giveBackEmptyChunks()
         for index in first..<chunkCount {
@@ -63,15 +63,15 @@ package struct RecordHeap<M: Medium>: ~Copyable {
             }
         }
         let free = (first..<chunkCount).count { unsafe map[$0].pointee.kind == Chunk.free }
-        let before = (freeChunks, chunkCount, reserveChunks)
-        (freeChunks, chunkCount, reserveChunks) = (freeChunks - free, first, max(2, first / 64))
-        growthLead = 0
+        let before = (freeChunks, chunkCount, reserveChunks, growthLead)
+        (freeChunks, chunkCount) = (freeChunks - free, first)
+        (reserveChunks, growthLead) = (max(2, first / 64), 0)
         // A store that is low on space would grow again at once.
         if isLow {
-            (freeChunks, chunkCount, reserveChunks) = before
+            (freeChunks, chunkCount, reserveChunks, growthLead) = before
             return false
         }
-        for index in first..<before.1 { map.forgetSaved(index) }
+        for index in first..<before.1 { map.freeLiveBitmap(index) }
         freeHint = min(freeHint, first)
         return true
     }

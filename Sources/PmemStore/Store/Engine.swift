@@ -149,6 +149,7 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     private func growInBackground() {
         var hasGrown = true
         while hasGrown, !growths.isEnding {
+            // Writers would wait for a segment; for the arena's page, they take hardly longer themselves.
             hasGrown = (try? growIfDue()) ?? false
             touchSpareNodes()
         }
@@ -233,15 +234,27 @@ package final class Engine<M: Medium>: WriterMaintenance, @unchecked Sendable {
     /// commit asks again; it is tried once a second. Whoever cannot do without space does not wait for that.
     package func growIfDue() throws(StoreError) -> Bool {
         try growing.withLock { notBefore throws(StoreError) in
+            guard cpm_monotonic_nanoseconds() >= notBefore else { return false }
             let state = spaceState()
-            guard state.isGrowthDue, cpm_monotonic_nanoseconds() >= notBefore else { return false }
+            guard state.isGrowthDue else { return false }
             do throws(StoreError) {
-                return try addSegment(to: state, atLeast: 0, spareChunks: 2)
+                if try addSegment(to: state, atLeast: 0, spareChunks: 2) { return true }
+                clearLead(state)
+                return false
             } catch {
+                clearLead(state)
                 notBefore = cpm_monotonic_nanoseconds() + 1_000_000_000
                 throw error
             }
         }
+    }
+
+    /// The store cannot grow: no commit is to ask for it sooner than it must.
+    private func clearLead(_ state: SpaceState) {
+        if state.lead == 0 { return }
+        gate.enterForMaintenance()
+        writer.heap.clearGrowthLead()
+        gate.leave()
     }
 
     /// Adds a segment: of a 32nd of the store, or what writers take meanwhile, twice, or as much as is needed and

@@ -111,6 +111,9 @@ final class GateWaiter: @unchecked Sendable {
         self.continuation = continuation
     }
 
+    /// Nobody may pass it from here on.
+    func demand() { isDue = true }
+
     /// It is to wait for the gate itself: it was let in, and has not come.
     func expectGate() {
         state.store(State.waiting, ordering: .relaxed)

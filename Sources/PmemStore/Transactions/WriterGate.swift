@@ -335,6 +335,7 @@ package final class WriterGate: Sendable {
             line.isLent = false
             if line.isBorrowed {
                 line.lender = GateWaiter(isMaintenance: true)
+                if line.isWatched { announceDemand() }
             } else {
                 word.store(Self.taken(first: line.first, line), ordering: .relaxed)
             }
@@ -356,8 +357,15 @@ extension WriterGate {
         wait(GateWaiter(isMaintenance: true), isFirst: true)
     }
 
+    /// Whoever is the first in line is in when this returns, before those who come: stores may be stopped again at
+    /// once.
     package func goOn() {
-        leave()
+        let wake = line.withLock { line in
+            if line.isBorrowed { return giveBack(&line) }
+            line.first?.demand()
+            return letNextIn(&line, mayPass: false)
+        }
+        wake?.perform()
         barrier.open()
     }
 
@@ -381,7 +389,7 @@ extension WriterGate {
     }
 
     private func isSomebodyThere(_ line: borrowing GateLine) -> Bool {
-        line.count > 0 || barrier.isWaitedAt
+        line.count > 0 || line.lender != nil || barrier.isWaitedAt
     }
 
     private func announceDemand() {

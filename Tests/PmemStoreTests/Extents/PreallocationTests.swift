@@ -29,6 +29,7 @@ struct PreallocationTests {
         #expect((before.hugePageShare.map { (0...1).contains($0) } ?? false) == isReported)
         let value = [UInt8](repeating: 7, count: 100_000)
         for number in 0..<120 { try store.write { tx in try tx.put(value, forKey: UInt8(number)) } }
+        store.engine.stopMaintenance()
         let after = try store.preallocation
         #expect(after.files.count == store.statistics.segments && after.files.count > 1)
         #expect(after.byteCount == store.statistics.fileBytes)

@@ -185,22 +185,31 @@ struct SpacePolicyTests {
             let isRight = engine.writer.heap.growthLead == lead
             #expect(isRight, "\(taken) taken")
         }
-        engine.writer.heap.setGrowthLead(taken: 9)
         #expect(!isLow(fixture.store))
-        let enough = engine.writer.heap.heldBackChunks + 1 + 8
-        while engine.writer.heap.freeChunks >= enough {
-            expectShort(false, fixture.store)
-            _ = engine.writer.heap.allocateRun(Space.chunkBytes)
-        }
-        expectShort(true, fixture.store)
+        let enough = engine.writer.heap.heldBackChunks + 2 + 8
+        while engine.writer.heap.freeChunks >= enough { _ = engine.writer.heap.allocateRun(Space.chunkBytes) }
+        _ = engine.writer.heap.allocateRun(Space.chunkBytes)
+        #expect(!isLow(fixture.store))
+        engine.writer.heap.setGrowthLead(taken: 9)
+        #expect(isLow(fixture.store))
         expectDue(release: false, growth: true, fixture.store)
-        engine.writer.heap.setGrowthLead(taken: 0)
-        expectShort(false, fixture.store)
+        engine.writer.heap.clearGrowthLead()
+        #expect(!isLow(fixture.store))
     }
 
-    private func expectShort(_ expected: Bool, _ store: Store) {
-        let isShort = store.engine.writer.heap.isShort
-        #expect(isShort == expected)
+    @Test("A store that cannot grow keeps nothing ready for it")
+    func refusedLead() throws {
+        let fixture = try StoreFixture {
+            $0.initialBytes = 64 << 20
+            $0.quotaBytes = 64 << 20
+        }
+        let engine = fixture.store.engine
+        engine.stopMaintenance()
+        engine.writer.heap.setGrowthLead(taken: 1)
+        while !isLow(fixture.store) { _ = engine.writer.heap.allocateRun(Space.chunkBytes) }
+        #expect(try !engine.growIfDue())
+        let isCleared = engine.writer.heap.growthLead == 0
+        #expect(isCleared)
     }
 
     // MARK: Where the bytes are

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import StoreWorkloads
 import Testing
 
@@ -114,5 +115,45 @@ struct WriterGateConcurrentTests {
         }
         for thread in never { thread.join() }
         #expect(guarded.clashes == 0 && gate.waitingCount == 0)
+    }
+
+    @Test("Who is in line when stores may go on is in before they are stopped again")
+    func goesOn() {
+        let gate = WriterGate()
+        for _ in 0..<200 {
+            gate.stopStores()
+            let isIn = Locked(false)
+            let thread = WorkloadThread {
+                gate.enter()
+                isIn.withLock { $0 = true }
+                gate.leave()
+            }
+            while gate.waitingCount == 0 { sched_yield() }
+            gate.goOn()
+            gate.stopStores()
+            #expect(isIn.withLock { $0 })
+            gate.goOn()
+            thread.join()
+        }
+    }
+
+    @Test("Who stops stores of one who has lent the gate hears that it is wanted back")
+    func lenderIsHeard() {
+        let gate = WriterGate()
+        let steps = Locked(0)
+        let thread = WorkloadThread {
+            gate.enter()
+            gate.lend()
+            steps.withLock { $0 = 1 }
+            while steps.withLock({ $0 }) < 2 { sched_yield() }
+            gate.reclaim()
+            gate.leave()
+        }
+        while steps.withLock({ $0 }) < 1 { sched_yield() }
+        gate.stopStores()
+        steps.withLock { $0 = 2 }
+        #expect(gate.isWanted(within: 60_000_000_000))
+        gate.goOn()
+        thread.join()
     }
 }
