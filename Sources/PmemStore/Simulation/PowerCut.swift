@@ -10,7 +10,8 @@
 /// (plain ones to a line, or to a sector of the page cache) arrive as a prefix.
 ///
 /// Where calls have stored to the same place, the older ones are decided first, and only words that then make a
-/// difference are parts: hardly an image is run twice. In a range that holds a torn part already, a few parts stand for all.
+/// difference are parts: hardly an image is run twice. In a range that holds a torn part already, a few parts stand
+/// for all.
 ///
 /// A structure behind a pointer: properties of a class are checked for exclusive access each time.
 @safe package struct PowerCut {
