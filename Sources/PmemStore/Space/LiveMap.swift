@@ -74,7 +74,7 @@ internal import Glibc
     /// The first birth in a chunk that had none, perhaps of another kind than before.
     private mutating func startOver(_ index: Int) {
         let chunk = unsafe map[index]
-        unsafe map.saved(index).pointee.liveWords?.deallocate()
+        map.freeLiveBitmap(index)
         unsafe map.saved(index).pointee.live = unsafe UInt(
             bitPattern: UnsafeMutablePointer<UInt64>.allocateZeroed(chunk.pointee.words))
         unsafe map.saved(index).pointee.savedKind = unsafe chunk.pointee.kind

@@ -28,14 +28,12 @@ struct GateLine {
     mutating func prepend(_ waiter: GateWaiter) { waiters.insert(waiter, at: head) }
 
     /// Forgets those before it in time, also when the line is never empty.
-    mutating func removeFirst() -> GateWaiter {
-        let waiter = waiters[head]
+    mutating func removeFirst() {
         head += 1
         if head == waiters.count || head >= 64 && head * 2 > waiters.count {
             waiters.removeFirst(head)
             head = 0
         }
-        return waiter
     }
 
     mutating func remove(_ waiter: GateWaiter) {

@@ -238,8 +238,7 @@ package final class WriterGate: Sendable {
             let next = Self.taken(first: line.second, line)
             let isIn = word.compareExchange(expected: Word.passable, desired: next, ordering: .acquiring)
             if !isIn.exchanged { return false }
-            passes.store(0, ordering: .relaxed)
-            _ = line.removeFirst()
+            removeFirst(&line)
             return true
         }
     }
@@ -255,11 +254,16 @@ package final class WriterGate: Sendable {
             let behind = Self.taken(first: line.second, line)
             let wasOpen = change { $0 & Word.taken == 0 ? behind : $0 | Word.demanded }
             if !wasOpen { return false }
-            passes.store(0, ordering: .relaxed)
-            _ = line.removeFirst()
+            removeFirst(&line)
             waiter.admit()  // whoever has given the continuation resumes it
             return true
         }
+    }
+
+    /// The first in line is in; whoever leaves from here on passes the next.
+    private func removeFirst(_ line: inout GateLine) {
+        line.removeFirst()
+        passes.store(0, ordering: .relaxed)
     }
 
     // MARK: Leaving
@@ -270,10 +274,7 @@ package final class WriterGate: Sendable {
         passes.store(count, ordering: .relaxed)
         let mayPass = count < Self.mostPasses
         if mayPass, reopen() { return }
-        let wake = line.withLock { line in
-            line.isBorrowed ? giveBack(&line) : letNextIn(&line, mayPass: mayPass)
-        }
-        wake?.perform()
+        line.withLock { handOn(&$0, mayPass: mayPass) }?.perform()
     }
 
     /// Opens the gate, at which the first in line looks.
@@ -283,6 +284,11 @@ package final class WriterGate: Sendable {
         ).exchanged
     }
 
+    /// Whoever is in leaves, the holder or who has borrowed the gate. Who is to be woken.
+    private func handOn(_ line: inout GateLine, mayPass: Bool) -> GateWake? {
+        line.isBorrowed ? giveBack(&line) : letNextIn(&line, mayPass: mayPass)
+    }
+
     /// Opens the gate or hands it over. Who is to be woken.
     private func letNextIn(_ line: inout GateLine, mayPass: Bool) -> GateWake? {
         guard let first = line.first else {
@@ -290,8 +296,7 @@ package final class WriterGate: Sendable {
             return nil
         }
         if first.isDue || first.isLooking && !mayPass {
-            _ = line.removeFirst()
-            passes.store(0, ordering: .relaxed)
+            removeFirst(&line)
             word.store(Self.taken(first: line.first, line), ordering: .relaxed)
             if first.isTask { line.admittedTask = first }
             return first.admit()
@@ -361,9 +366,8 @@ extension WriterGate {
     /// once.
     package func goOn() {
         let wake = line.withLock { line in
-            if line.isBorrowed { return giveBack(&line) }
-            line.first?.demand()
-            return letNextIn(&line, mayPass: false)
+            if !line.isBorrowed { line.first?.demand() }
+            return handOn(&line, mayPass: false)
         }
         wake?.perform()
         barrier.open()
