@@ -207,6 +207,11 @@ static inline int cpm_lock_description(int descriptor, struct flock *lock) {
 static inline int cpm_lock_process(int descriptor, struct flock *lock) { return fcntl(descriptor, F_SETLK, lock); }
 static inline int cpm_lock_holder(int descriptor, struct flock *lock) { return fcntl(descriptor, F_GETLK, lock); }
 
+// ThreadSanitizer replaces its own tables for a range that is unmapped: for a moment they are a hole half as long. A
+// mapping that fits nowhere else comes to lie there, which ends the process ("mmap at bad address").
+extern void __tsan_acquire(void *address) __attribute__((weak));
+static inline int cpm_is_thread_sanitized(void) { return __tsan_acquire != 0; }
+
 // mmap and madvise flags that older C libraries do not name.
 #define CPM_MAP_SHARED_VALIDATE 0x03
 #define CPM_MAP_SYNC 0x80000

@@ -8,7 +8,11 @@ internal import Glibc
     /// Segments begin at multiples of this, so that the kernel can map them by huge pages.
     package static let alignment: UInt64 = 2 << 20
     /// Tried in turn: a limited address space (ulimit -v, small machines) may not have the first.
-    package static let reservationSizes: [UInt64] = [4 << 40, 1 << 40, 256 << 30, 64 << 30, 16 << 30]
+    /// ThreadSanitizer leaves six TiB to a program and has no safe answer when they are full: the smallest comes first.
+    package static let reservationSizes: [UInt64] = {
+        let sizes: [UInt64] = [4 << 40, 1 << 40, 256 << 30, 64 << 30, 16 << 30]
+        return cpm_is_thread_sanitized() != 0 ? sizes.reversed() : sizes
+    }()
     /// Readable zeros behind the last segment: a damaged length of a record or node reads into them, not beyond.
     private static let marginBytes = alignment
     /// One step of prefaulting: long enough to be cheap, short enough to be interrupted.
@@ -32,7 +36,7 @@ internal import Glibc
         unsafe munmap(base, Int(byteCount + Self.marginBytes))
     }
 
-    /// Reserves the largest range of `sizes` that can be had; without access rights it costs no memory.
+    /// Reserves the first range of `sizes` that can be had; without access rights it costs no memory.
     package static func reserve(_ sizes: [UInt64] = reservationSizes) throws(SystemFailure) -> Mapping {
         for size in sizes {
             let kept = Int(size + marginBytes)

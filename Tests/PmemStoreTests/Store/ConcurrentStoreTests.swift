@@ -1,3 +1,4 @@
+internal import CPmem
 internal import Glibc
 internal import StoreWorkloads
 internal import Synchronization
@@ -146,6 +147,13 @@ struct ConcurrentStoreTests {
                 if round % 2 == 0 { try fixture.reopen() }
             }
         }
+    }
+
+    @Test("A run that looks for races reserves few addresses, other runs many")
+    func reservation() throws {
+        let range = try Mapping.reserve()
+        defer { range.release() }
+        #expect((range.byteCount <= 16 << 30) == (cpm_is_thread_sanitized() != 0))
     }
 
     @Test("Threads and tasks share the line of writers, and none is lost")
