@@ -21,7 +21,7 @@ package enum Bitmap {
                     .bitmap, offset: UInt64(index) << Space.chunkShift, detail: "kind \(kind) has no bitmap"))
         }
         let place = unsafe place(index, geometry, copy: map.saved(index).pointee.copy)
-        let bytes = unsafe medium.read(place, 16 + 8 * geometry.words)
+        let bytes = unsafe medium.readChecked(place, 16 + 8 * geometry.words)
         let head = unsafe bytes.loadUnaligned(as: cpm_bitmap.self)
         let checksum = unsafe Checksum.of(
             bytes + 8, 8 + 8 * geometry.words, seed: Checksum.seed(.bitmap, offset: place))

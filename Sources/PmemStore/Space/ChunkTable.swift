@@ -94,7 +94,7 @@ package struct ChunkTable: Sendable {
             for block in segment.firstBlock..<(segment.firstBlock + segment.blockCount)
             where isWritten[block] {
                 let place = place(segment, block: block, copy: copies[block])
-                let bytes = unsafe medium.read(place, Self.blockBytes)
+                let bytes = unsafe medium.readChecked(place, Self.blockBytes)
                 try unsafe verify(bytes, place: place)
                 let first = segment.firstChunk + (block - segment.firstBlock) * Self.chunksPerBlock
                 let count = min(Self.chunksPerBlock, segment.firstChunk + segment.chunkCount - first)

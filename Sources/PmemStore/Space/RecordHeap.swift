@@ -407,7 +407,7 @@ package struct RecordHeap<M: Medium>: ~Copyable {
     }
 
     /// A run of whole free chunks for `byteCount` bytes; nil when there is none so long.
-    package mutating func allocateRun(_ byteCount: Int, mayUseReserve: Bool = false) -> UInt64? {
+    package mutating func allocateRun(_ byteCount: Int, mayUseReserve: Bool) -> UInt64? {
         let length = Self.runLength(byteCount)
         guard hasFree(length, mayUseReserve: mayUseReserve) else { return nil }
         var found = 0

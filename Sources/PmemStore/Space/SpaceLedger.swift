@@ -50,24 +50,22 @@ package struct SpaceLedger<M: Medium>: ~Copyable {
         }
         if word & Delta.external != 0 {
             let extent = unsafe RecordPointer(medium.read(offset, Record.headerBytes)).external
-            deadBytes += byteCount(at: extent.offset)
             try live.died(extent.offset)
+            deadBytes += byteCount(at: extent.offset)
             release.add(extent.offset, recordOffset: offset, word)
         }
+        try live.died(offset)
         if word & (Delta.node | Delta.spill) == 0 {
             deadRecords += 1
             deadBytes += byteCount(at: offset)
         }
-        try live.died(offset)
         release.add(offset, recordOffset: offset, word)
     }
 
-    /// Of the slot or run at an offset; 0 beyond the store, which is for whoever takes it out of the books to say.
+    /// Of the slot or run at an offset that ``live`` has taken out of its books, and so within the store.
     @inline(__always)
     private func byteCount(at offset: UInt64) -> Int {
-        let index = ChunkMap.index(offset)
-        guard index < live.map.limit else { return 0 }
-        let chunk = unsafe live.map[index]
+        let chunk = unsafe live.map[ChunkMap.index(offset)]
         if unsafe chunk.pointee.kind == Chunk.run {
             return unsafe Int(chunk.pointee.runLength) << Int(Space.chunkShift)
         }

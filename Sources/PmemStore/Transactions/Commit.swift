@@ -115,7 +115,7 @@ extension Writer {
     @inline(__always)
     private var entryBytes: Int {
         let bytes = CommitLog<M>.entryBytes(operations: set.count)
-        return bytes <= log.entryLimit ? bytes : 64
+        return bytes > log.entryLimit ? 64 : bytes
     }
 
     // MARK: Step 4

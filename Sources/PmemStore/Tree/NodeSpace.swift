@@ -135,7 +135,7 @@ package struct NodeSpace<M: Medium>: Sendable {
         guard fields.magic == UInt16(CPM_NODE_MAGIC), fields.place == offset, fields.lines >= 16,
             UInt64(fields.lines) << 6 <= verified.storeBytes - offset
         else { throw damaged(reference, "no node of this place") }
-        let bytes = unsafe medium.read(offset, node.byteCount)
+        let bytes = unsafe medium.readChecked(offset, node.byteCount)
         let checksum = unsafe Checksum.of(
             bytes + 4, node.byteCount - 4, seed: Checksum.seed(.node, offset: offset))
         guard checksum == fields.checksum, checksum & 0xffff == reference.check else {

@@ -90,6 +90,36 @@ struct RecordHeapTests {
         }
     }
 
+    @Test("A death beyond the store is damage for the books too, that of a record and that of its value")
+    func ledgerDeaths() throws {
+        try withHeap(chunks: 4) { heap, map in
+            let medium = HeapMedium(byteCount: 4 * Space.chunkBytes)
+            // Far beyond the memory of the map.
+            let beyond = UInt64(1) << 45
+            var books = SpaceLedger(medium: medium, map: map)
+            books.add([beyond | Delta.death])
+            expectDamage(.bitmap, "died beyond the store") { try books.apply() }
+            let record = try #require(try heap.allocate(byteCount: 100))
+            // A record without a key, of which only the place of its value is ever looked at.
+            unsafe (medium.base + Int(record) + Record.headerBytes).storeBytes(of: beyond, as: UInt64.self)
+            var others = SpaceLedger(medium: medium, map: map)
+            others.add([record, record | Delta.death | Delta.external])
+            expectDamage(.bitmap, "died beyond the store") { try others.apply() }
+        }
+    }
+
+    @Test("What dies counts with the bytes of its slot or run in the mean")
+    func meanOfTheDead() throws {
+        try withHeap(chunks: 8) { heap, map in
+            let small = try #require(try heap.allocate(byteCount: 128))
+            let large = try #require(try heap.allocate(byteCount: 2 * Space.chunkBytes))
+            var books = SpaceLedger(medium: HeapMedium(byteCount: 8 * Space.chunkBytes), map: map)
+            books.add([small, large, small | Delta.death, large | Delta.death])
+            try books.apply()
+            #expect(books.meanRecordBytes == (128 + 2 * Space.chunkBytes) / 2)
+        }
+    }
+
     @Test("A chunk without slots has no bitmap")
     func bitmapOfRun() throws {
         try withHeap(chunks: 2) { _, map in
@@ -99,6 +129,25 @@ struct RecordHeapTests {
                 try unsafe Bitmap.load(
                     HeapMedium(byteCount: 2 * Space.chunkBytes), chunk: 1, map: map, into: &word)
             }
+        }
+    }
+
+    // MARK: Where the bytes are
+
+    @Test("The chunks that a segment's head takes are tables and log, also where slots lay before")
+    func headOfSegment() throws {
+        try withHeap(chunks: 128) { heap, map in
+            let last = 127
+            try heap.claim(try Self.slots(100, chunk: last)[0], byteCount: 100)
+            try heap.release(try Self.slots(100, chunk: last)[0])
+            let isGone = heap.removeTail(from: last)
+            #expect(isGone)
+            heap.addChunks(first: last, count: 1, reservedBytes: Space.chunkBytes)
+            let use = SpaceUse(map, count: 128, logBytes: 1 << 20)
+            #expect(use.totalBytes == 128 * Self.chunkBytes)
+            #expect(use.freeChunkBytes == 127 * Self.chunkBytes)
+            #expect(use.logBytes == 1 << 20 && use.tableBytes == Self.chunkBytes - 1 << 20)
+            #expect(use.recordBytes == 0 && use.freeRecordBytes == 0)
         }
     }
 

@@ -187,8 +187,10 @@ struct SpacePolicyTests {
         }
         #expect(!isLow(fixture.store))
         let enough = engine.writer.heap.heldBackChunks + 2 + 8
-        while engine.writer.heap.freeChunks >= enough { _ = engine.writer.heap.allocateRun(Space.chunkBytes) }
-        _ = engine.writer.heap.allocateRun(Space.chunkBytes)
+        while engine.writer.heap.freeChunks >= enough {
+            _ = engine.writer.heap.allocateRun(Space.chunkBytes, mayUseReserve: false)
+        }
+        _ = engine.writer.heap.allocateRun(Space.chunkBytes, mayUseReserve: false)
         #expect(!isLow(fixture.store))
         engine.writer.heap.setGrowthLead(taken: 9)
         #expect(isLow(fixture.store))
@@ -206,7 +208,9 @@ struct SpacePolicyTests {
         let engine = fixture.store.engine
         engine.stopMaintenance()
         engine.writer.heap.setGrowthLead(taken: 1)
-        while !isLow(fixture.store) { _ = engine.writer.heap.allocateRun(Space.chunkBytes) }
+        while !isLow(fixture.store) {
+            _ = engine.writer.heap.allocateRun(Space.chunkBytes, mayUseReserve: false)
+        }
         #expect(try !engine.growIfDue())
         let isCleared = engine.writer.heap.growthLead == 0
         #expect(isCleared)
@@ -219,9 +223,9 @@ struct SpacePolicyTests {
             + use.freeChunkBytes + use.logBytes + use.tableBytes
     }
 
-    @Test("Every byte of the files is somewhere")
-    func spaceUse() throws {
-        let fixture = try StoreFixture()
+    @Test("Every byte of the files is somewhere", arguments: [1, 4] as [UInt64])
+    func spaceUse(mebibytesOfLog: UInt64) throws {
+        let fixture = try StoreFixture { $0.logBytes = mebibytesOfLog << 20 }
         let store = fixture.store
         store.engine.stopMaintenance()
         let empty = store.spaceUse
@@ -234,7 +238,7 @@ struct SpacePolicyTests {
         let full = store.spaceUse
         for use in [empty, full] {
             #expect(use.totalBytes == sum(use))
-            #expect(use.logBytes == 1 << 20)
+            #expect(use.logBytes == mebibytesOfLog << 20)
         }
         #expect(full.totalBytes == store.statistics.fileBytes)
         let headers = store.statistics.freeBytes - full.freeChunkBytes
