@@ -75,7 +75,7 @@ package struct LogReader<M: Medium> {
         let needed = LogLayout.headerBytes + Int(head.operationCount) * LogLayout.operationBytes
         if !isPad, !isSpilled, needed > bytes { return nil }
         let covered = isPad ? 64 : Int(bytes)
-        let address = unsafe medium.read(offset, covered)
+        let address = unsafe medium.readChecked(offset, covered)
         let seed = Checksum.logSeed(salt: salt, commit: commit, offset: offset)
         return unsafe Checksum.of(address + 4, covered - 4, seed: seed) == head.checksum ? head : nil
     }
@@ -84,7 +84,7 @@ package struct LogReader<M: Medium> {
         guard spill.byteCount == UInt64(count * LogLayout.operationBytes), spill.offset % 64 == 0,
             spill.offset <= limit, spill.byteCount <= limit - spill.offset
         else { return nil }
-        let bytes = unsafe medium.read(spill.offset, Int(spill.byteCount))
+        let bytes = unsafe medium.readChecked(spill.offset, Int(spill.byteCount))
         let seed = Checksum.seed(.logSpill, offset: spill.offset)
         return unsafe Checksum.of(bytes, Int(spill.byteCount), seed: seed) == spill.checksum ? bytes : nil
     }

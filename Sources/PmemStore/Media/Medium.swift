@@ -19,6 +19,10 @@ package protocol Medium: Sendable {
     /// Announces that `byteCount` bytes at `offset` are about to be read and returns their address.
     func read(_ offset: UInt64, _ byteCount: Int) -> UnsafeRawPointer
 
+    /// As ``read(_:_:)``, of bytes that one checksum covers: the caller computes it, and refuses all where it is wrong.
+    /// A simulating medium tries fewer torn parts of them together (docs/crash-model.md, "Futures that are alike").
+    func readChecked(_ offset: UInt64, _ byteCount: Int) -> UnsafeRawPointer
+
     /// Stores an aligned 8-byte word. Needs a flush and a drain.
     func store8(_ offset: UInt64, _ value: UInt64, site: CallSite)
 
@@ -45,6 +49,13 @@ package protocol Medium: Sendable {
 
     /// Tells a recording medium what the engine believes at this point. Nothing in production.
     func note(_ event: MediumEvent)
+}
+
+extension Medium {
+    @inline(__always)
+    package func readChecked(_ offset: UInt64, _ byteCount: Int) -> UnsafeRawPointer {
+        unsafe read(offset, byteCount)
+    }
 }
 
 /// What the engine believes at a point between two persistence events.

@@ -103,7 +103,9 @@ struct LogReplay<M: Medium> {
             case CPM_OPERATION_PUT, CPM_OPERATION_DELETE_RANGE:
                 if !isWhole(operation) { return false }
             case CPM_OPERATION_DELETE:
-                if record(at: LeafEntry.offset(operation)) == nil { return false }
+                // Durable before the entry was begun: no checksum is computed.
+                guard let record = record(at: LeafEntry.offset(operation)) else { return false }
+                _ = unsafe medium.read(LeafEntry.offset(operation), record.byteCount)
             default: return false
             }
         }
@@ -112,7 +114,8 @@ struct LogReplay<M: Medium> {
 
     private func isWhole(_ operation: cpm_log_operation) -> Bool {
         let offset = LeafEntry.offset(operation)
-        guard let record = record(at: offset) else { return false }
+        guard let head = record(at: offset) else { return false }
+        let record = unsafe RecordPointer(medium.readChecked(offset, head.byteCount))
         guard record.computedChecksum(offset: offset) == operation.checksum,
             record.checksum == operation.checksum
         else { return false }
@@ -123,19 +126,18 @@ struct LogReplay<M: Medium> {
         guard value.offset % 64 == 0, value.offset <= storeBytes,
             value.byteCount <= storeBytes - value.offset
         else { return false }
-        let bytes = unsafe medium.read(value.offset, Int(value.byteCount))
+        let bytes = unsafe medium.readChecked(value.offset, Int(value.byteCount))
         let seed = Checksum.seed(.largeValue, offset: value.offset)
         return unsafe Checksum.of(bytes, Int(value.byteCount), seed: seed) == value.checksum
     }
 
-    /// The record at an offset, as far as its lengths keep it within the store.
+    /// The record at an offset, of which the header is read, as far as its lengths keep it within the store.
     private func record(at offset: UInt64) -> RecordPointer? {
         guard offset % 64 == 0, offset > 0, offset <= storeBytes,
             storeBytes - offset >= UInt64(Record.headerBytes)
         else { return nil }
         let record = unsafe RecordPointer(medium.read(offset, Record.headerBytes))
-        guard UInt64(record.byteCount) <= storeBytes - offset else { return nil }
-        return unsafe RecordPointer(medium.read(offset, record.byteCount))
+        return UInt64(record.byteCount) <= storeBytes - offset ? record : nil
     }
 
     // MARK: Effects

@@ -119,7 +119,7 @@ package struct Recovery<M: Medium> {
     private func newestSuperblock() throws(StoreError) -> Superblock {
         let slots = [UInt64(0), 1].compactMap { parity in
             let offset = Superblock.offset(generation: parity)
-            return unsafe Superblock(slot: medium.read(offset, Superblock.slotBytes), offset: offset)
+            return unsafe Superblock(slot: medium.readChecked(offset, Superblock.slotBytes), offset: offset)
         }
         guard let newest = slots.max(by: { $0.fields.generation < $1.fields.generation }) else {
             throw .corrupted(

@@ -167,26 +167,26 @@
 
     /// Decides about the groups that hold units of a line, and about no others: what is behind them stays open.
     ///
-    /// - Parameter read: The bytes that are read at once.
+    /// - Parameter covered: The bytes that are read at once, where one checksum covers them; else none.
     @inline(never)
-    mutating func decide(_ line: Int, of read: Range<Int>, in memory: SimulatedMemory) {
+    mutating func decide(_ line: Int, _ covered: Range<Int>, in memory: SimulatedMemory) {
         unsafe reads.pointee.close(line)
         let range = (low: line << 6, high: line << 6 + 64)
         for index in groups.indices where fate[index].run != run {
             if groups[index].low < range.high && groups[index].high > range.low {
-                decideGroup(index, read, memory)
+                decideGroup(index, covered, memory)
             }
         }
     }
 
-    private mutating func decideGroup(_ index: Int, _ read: Range<Int>, _ memory: SimulatedMemory) {
+    private mutating func decideGroup(_ index: Int, _ covered: Range<Int>, _ memory: SimulatedMemory) {
         // What lies beneath comes first.
         for place in overlaps[index].indices {
             let older = overlaps[index][place]
-            if older < index && fate[older].run != run { decideGroup(older, read, memory) }
+            if older < index && fate[older].run != run { decideGroup(older, covered, memory) }
         }
         let words = findDiffering(groups[index], memory)
-        let choice = part(index, words, read)
+        let choice = part(index, words, covered)
         fate[index] = Fate(run: run, choice: choice, words: words)
         if choice == Self.nothing { return }
         for word in words where isThere(word, of: index) { memory.place(units[Int(differing[word])]) }
@@ -204,7 +204,7 @@
     }
 
     /// How much of a group arrives.
-    private mutating func part(_ index: Int, _ words: Range<Int>, _ read: Range<Int>) -> Int32 {
+    private mutating func part(_ index: Int, _ words: Range<Int>, _ covered: Range<Int>) -> Int32 {
         let cell = groups[index].cell
         if cell >= 0 { return isInPrefix(index, of: cell) ? 0 : Self.nothing }
         if words.isEmpty { return 0 }
@@ -219,8 +219,8 @@
                 isSame = true
             }
             var decision = Decision(choice: isSame ? Self.nothing : 0, arity: Int32(arity))
-            let isRead = group.low < read.upperBound && group.high > read.lowerBound
-            if arity > 4, isRead, cut.isTorn(read) {
+            let isRead = group.low < covered.upperBound && group.high > covered.lowerBound
+            if arity > 4, isRead, cut.isTorn(covered) {
                 decision.samples = Self.samples(words.count, seed: group.event)
             }
             return decision
@@ -242,12 +242,14 @@
     }
 
     /// True where a range holds words of a call that have arrived and words of it that have not: neither what was there
-    /// before nor what was stored.
+    /// before nor what was stored. Not where the run has stored since.
     private func isTorn(_ range: Range<Int>) -> Bool {
         fate.indices.contains { index in
             guard fate[index].run == run, fate[index].isTorn else { return false }
             var (isThere, isMissing) = (false, false)
-            for word in fate[index].words where range.contains(units[Int(differing[word])].offset) {
+            for word in fate[index].words {
+                let offset = units[Int(differing[word])].offset
+                if unsafe !range.contains(offset) || written[offset >> 6] == run { continue }
                 if self.isThere(word, of: index) { isThere = true } else { isMissing = true }
             }
             return isThere && isMissing

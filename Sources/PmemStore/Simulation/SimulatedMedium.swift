@@ -23,6 +23,12 @@
         return unsafe UnsafeRawPointer(memory.base + Int(offset))
     }
 
+    @inline(__always)
+    package func readChecked(_ offset: UInt64, _ byteCount: Int) -> UnsafeRawPointer {
+        memory.willRead(Int(offset), byteCount, isChecked: true)
+        return unsafe UnsafeRawPointer(memory.base + Int(offset))
+    }
+
     package func store8(_ offset: UInt64, _ value: UInt64, site: CallSite) {
         memory.store8(offset, value, role: role, site: SourceSite(site))
     }

@@ -5,18 +5,37 @@ extension SimulatedMemory {
     struct PostponedDrain {
         let role: SimulatedEvent.Role
         let event: Int
-        let isDue: Bool
+        var isDue = false
     }
 
-    /// The operator that strikes this call, if one does. Calls in which it would change nothing do not count.
+    /// Of one mutation: the calls in which it would have made a difference, and those in which it made one.
+    package struct Blows: Sendable {
+        package internal(set) var candidates = 0
+        package internal(set) var strikes = 0
+    }
+
+    /// The operator that strikes this call, if one does: of several the first. Calls in which it would change nothing
+    /// do not count.
     func strike(_ event: SimulatedEvent) -> MediumMutation.Operator? {
-        guard let mutation, mutation.concerns(event), isDifference(mutation.operator, event) else {
-            return nil
+        for (index, mutation) in mutations.enumerated()
+        where mutation.concerns(event) && isDifference(mutation.operator, event) {
+            blows[index].candidates += 1
+            if blows[index].candidates % mutation.period != 0 { continue }
+            blows[index].strikes += 1
+            return mutation.operator
         }
-        candidates += 1
-        if candidates % mutation.period != 0 { return nil }
-        strikes += 1
-        return mutation.operator
+        return nil
+    }
+
+    /// Fences that were late take effect.
+    func catchUp(_ role: SimulatedEvent.Role) {
+        for index in postponedDrains.indices.reversed() where postponedDrains[index].role == role {
+            if postponedDrains[index].isDue {
+                makeDurable(role, upTo: postponedDrains.remove(at: index).event)
+            } else {
+                postponedDrains[index].isDue = true
+            }
+        }
     }
 
     private func isDifference(_ effect: MediumMutation.Operator, _ event: SimulatedEvent) -> Bool {

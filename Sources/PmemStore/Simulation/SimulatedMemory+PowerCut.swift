@@ -69,27 +69,30 @@ extension SimulatedMemory {
         return hasher.finalize()
     }
 
+    /// - Parameter isChecked: One checksum covers all of it, and the reader goes by that.
     @inline(__always)
-    func willRead(_ offset: Int, _ byteCount: Int) {
+    func willRead(_ offset: Int, _ byteCount: Int, isChecked: Bool = false) {
         precondition(
             offset >= 0 && byteCount >= 0 && offset + byteCount <= self.byteCount, "a read beyond the medium")
         unsafe reads.pointee.count &+= 1
-        if unsafe reads.pointee.isOpen, byteCount > 0 { openLines(offset, byteCount) }
+        if unsafe reads.pointee.isOpen, byteCount > 0 { openLines(offset, byteCount, isChecked) }
     }
 
     @inline(never)
-    private func openLines(_ offset: Int, _ byteCount: Int) {
+    private func openLines(_ offset: Int, _ byteCount: Int, _ isChecked: Bool) {
         let end = (offset + byteCount + 63) >> 6
         if unsafe reads.pointee.isWatched { watch(offset >> 6, end) }
         let line = unsafe reads.pointee.firstOpen(offset >> 6, end)
-        if line < end { decide(from: line, end, of: offset..<(offset + byteCount)) }
+        // Of what no checksum covers nothing is known together.
+        let covered = offset..<(isChecked ? offset + byteCount : offset)
+        if line < end { decide(from: line, end, covered) }
     }
 
     @inline(never)
-    private func decide(from first: Int, _ end: Int, of read: Range<Int>) {
+    private func decide(from first: Int, _ end: Int, _ covered: Range<Int>) {
         var line = first
         while line < end {
-            unsafe cut.pointee.decide(line, of: read, in: self)
+            unsafe cut.pointee.decide(line, covered, in: self)
             line = unsafe reads.pointee.firstOpen(line + 1, end)
         }
     }

@@ -38,11 +38,9 @@ internal import Glibc
     /// Called with each note.
     package var onNote: ((MediumEvent) -> Void)?
     /// What happens to the engine's calls instead of what should.
-    package var mutation: MediumMutation? { didSet { candidates = 0 } }
-    package internal(set) var strikes = 0
-    /// Calls so far in which the mutation would have made a difference.
-    var candidates = 0
-    private var postponedDrain: PostponedDrain?
+    package var mutations: [MediumMutation] = [] { didSet { blows = mutations.map { _ in Blows() } } }
+    package internal(set) var blows: [Blows] = []
+    var postponedDrains: [PostponedDrain] = []
 
     /// What the newest writes have replaced, for tests that lose one.
     package var keepsOverwritten = false
@@ -97,10 +95,7 @@ internal import Glibc
             number: eventCount, kind: kind, role: role, offset: Int(offset), byteCount: byteCount, site: site)
         eventCount += 1
         if let onEvent { onEvent(event) }
-        if let late = postponedDrain, late.role == role {
-            postponedDrain = late.isDue ? nil : PostponedDrain(role: role, event: late.event, isDue: true)
-            if late.isDue { makeDurable(role, upTo: late.event) }
-        }
+        if !postponedDrains.isEmpty { catchUp(role) }
         return event
     }
 
@@ -187,7 +182,7 @@ internal import Glibc
         audit(role)
         switch effect {
         case .dropDrain: return
-        case .lateDrain: postponedDrain = PostponedDrain(role: role, event: event.number, isDue: false)
+        case .lateDrain: postponedDrains.append(PostponedDrain(role: role, event: event.number))
         case .earlyDrain: makeDurable(role, sparing: groups.last?.event)
         default: makeDurable(role)
         }
@@ -274,7 +269,7 @@ internal import Glibc
     }
 
     /// What a role has started becomes durable: all of it, all but one event, only one event, or up to one.
-    private func makeDurable(
+    func makeDurable(
         _ role: SimulatedEvent.Role, sparing: Int? = nil, onlyEvent: Int? = nil, upTo last: Int = .max
     ) {
         if units.isEmpty { return }
@@ -413,7 +408,7 @@ internal import Glibc
         units.removeAll(keepingCapacity: true)
         groups.removeAll(keepingCapacity: true)
         for role in unpromised.indices { unpromised[role].removeAll(keepingCapacity: true) }
-        postponedDrain = nil
+        postponedDrains = []
         for line in unsafe marks.pointee.lines {
             let place = Int(line) << 6
             unsafe memcpy(base + place, parent.durable + place, 64)

@@ -26,5 +26,7 @@ package struct SourceSite: Hashable, Sendable {
         number = (hash ^ hash >> 20) << Self.lineBits | line & (1 << Self.lineBits - 1)
     }
 
+    /// Of the file's name.
+    package var file: UInt32 { number >> Self.lineBits }
     package var line: UInt32 { number & (1 << Self.lineBits - 1) }
 }

@@ -23,14 +23,36 @@ struct PendingPartsTests {
             }
         }
 
-        /// The first words of each future's image, in which somebody has read these ranges of words.
-        func futures(reading ranges: [Range<Int>], words: Int) -> [[UInt64]] {
+        /// The first words of each future's image, in which somebody has read these ranges of words, each with one
+        /// checksum over it or without.
+        func futures(reading ranges: [Range<Int>], words: Int, isChecked: Bool = true) -> [[UInt64]] {
             var futures: [[UInt64]] = []
             image.beginPowerCut()
             repeat {
                 image.beginFuture()
-                for range in ranges { image.willRead(8 * range.lowerBound, 8 * range.count) }
+                for range in ranges {
+                    image.willRead(8 * range.lowerBound, 8 * range.count, isChecked: isChecked)
+                }
                 futures.append((0..<words).map { image.word(8 * $0) })
+            } while image.nextFuture()
+            return futures
+        }
+
+        /// As ``futures(reading:words:)`` of the second line, read together with the first, over which the run has
+        /// stored when it had read it.
+        func futuresBehindRepair() -> [[UInt64]] {
+            var futures: [[UInt64]] = []
+            let zeros = [UInt64](repeating: 0, count: 8)
+            image.beginPowerCut()
+            repeat {
+                image.beginFuture()
+                image.willRead(0, 64)
+                unsafe zeros.withUnsafeBytes { bytes in
+                    guard let start = bytes.baseAddress else { return }
+                    unsafe image.copyIn(0, start, 64, role: .writer, site: .none)
+                }
+                image.willRead(0, 128, isChecked: true)
+                futures.append((8..<16).map { image.word(8 * $0) })
             } while image.nextFuture()
             return futures
         }
@@ -118,6 +140,21 @@ struct PendingPartsTests {
         // Read one after the other, neither says anything about the other.
         let apart = pending.futures(reading: [0..<count, count..<(2 * count)], words: 2 * count)
         #expect(Set(apart).count == parts * parts)
+        // Without a checksum over both, the reader may go by one and not by the other.
+        let unchecked = pending.futures(reading: [0..<(2 * count)], words: 2 * count, isChecked: false)
+        #expect(Set(unchecked).count == parts * parts)
+    }
+
+    @Test("What the run itself has stored over is not torn any more")
+    func repaired() {
+        let count = PowerCut.exhaustiveLimit
+        let pending = Pending(durable: [UInt64](repeating: 0, count: 16))
+        pending.store(0, [UInt64](repeating: 1, count: count))
+        pending.store(8, [UInt64](repeating: 1, count: count))
+        let futures = pending.futuresBehindRepair()
+        let parts = 1 << count
+        #expect(futures.count == parts * parts)
+        #expect(Set(futures).count == parts)
     }
 
     /// Rolled back to a savepoint, the transaction writes its records where others are on their way already, and the
