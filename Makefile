@@ -37,17 +37,22 @@ FUZZ_SECONDS ?= 30
 CRASH_SECONDS ?= 240
 CRASH_LENGTH ?= 2
 CRASH_MUTANTS ?= 0
+# Pairs of mutants at the same time, of the door and of the source (0: all).
+DOOR_PAIRS ?= 2000
+SOURCE_PAIRS ?= 200
 # The copy of the package in which mutants of the source are woven.
 MUTANT_WORK := .build-mutants
 MUTANT ?=
 NIGHT_SECONDS ?= 28800
+# Sequences of three steps that nights before have explored, as their end says.
+NIGHT_FROM ?= 0
 
 .PHONY: help build bench figures instructions test test-dax lease-matrix lint unit-test thread-test crash-test mutants crash-night \
-	source-mutants fuzz coverage audit format clean
+	source-mutants mutant-pairs fuzz coverage audit format clean
 
 help:
-	@echo "make bench | figures | instructions | test | test-dax | crash-test | mutants | source-mutants | crash-night |" \
-		"lease-matrix | fuzz | coverage | audit | build | lint | format | clean"
+	@echo "make bench | figures | instructions | test | test-dax | crash-test | mutants | source-mutants | mutant-pairs |" \
+		"crash-night | lease-matrix | fuzz | coverage | audit | build | lint | format | clean"
 
 build:
 	@scripts/check-swift
@@ -145,12 +150,21 @@ source-mutants:
 	swift build -c release --product crashlab
 	scripts/source-mutants .build/release/crashlab $(MUTANT_WORK) docs/source-mutants.md $(MUTANT)
 
-# As crash-test, with all sequences of three steps, for as long as one likes; then all mutants, of the source too.
+# Two mutants at the same time, drawn by PMEMSTORE_SEED: of the door, then of the source. 95 of 100 must be noticed.
+mutant-pairs:
+	@scripts/ensure-packages $(PACKAGES)
+	swift build -c release --product crashlab
+	scripts/crash-test .build/release/crashlab pairs $(DOOR_PAIRS)
+	scripts/source-mutants .build/release/crashlab $(MUTANT_WORK) --pairs $(SOURCE_PAIRS)
+
+# As crash-test, with all sequences of three steps, for as long as one likes; then all mutants, of the source too,
+# and pairs of them.
 crash-night:
 	swift build -c release --product crashlab
-	scripts/crash-test .build/release/crashlab explore $(NIGHT_SECONDS) 3
+	scripts/crash-test .build/release/crashlab explore $(NIGHT_SECONDS) 3 $(NIGHT_FROM)
 	scripts/crash-test .build/release/crashlab mutants 0
 	scripts/source-mutants .build/release/crashlab $(MUTANT_WORK) $(MUTANT_WORK)/source-mutants.md
+	$(MAKE) mutant-pairs
 
 format:
 	swift format --in-place --recursive $(LINTED)

@@ -20,11 +20,11 @@ struct MutantCourt {
     let limit: UInt32
 
     /// - Parameters:
-    ///   - number: Of the mutant; 0: the engine itself.
-    ///   - isNeedless: The mutant does nothing wrong, only too much: budgets are asked first.
-    func judge(_ number: Int, isNeedless: Bool = false) throws -> Sentence {
+    ///   - numbers: Of the mutant, or of two at the same time; none: the engine itself.
+    ///   - isNeedless: They do nothing wrong, only too much: budgets are asked first.
+    func judge(_ numbers: [Int], isNeedless: Bool = false) throws -> Sentence {
         let begun = Clock.children
-        let child = try ForkedChild(limit: limit) { try deliberate(number, isNeedless) }
+        let child = try ForkedChild(limit: limit) { try deliberate(numbers, isNeedless) }
         let (said, status) = child.wait()
         let milliseconds = Int((Clock.children - begun) * 1000)
         let parts = said.split(separator: "\t", maxSplits: 1).map(String.init)
@@ -34,7 +34,7 @@ struct MutantCourt {
                 detail: parts.count > 1 ? parts[1] : "", milliseconds: milliseconds)
         }
         let signal = status & 0x7f
-        guard signal != 0 else { throw ValidationError("mutant \(number): no verdict: \(said)") }
+        guard signal != 0 else { throw ValidationError("mutants \(numbers): no verdict: \(said)") }
         return Sentence(
             killer: signal == SIGXCPU ? nil : "trap", isUnfinished: signal == SIGXCPU,
             detail: "signal \(signal)", milliseconds: milliseconds)
@@ -42,10 +42,10 @@ struct MutantCourt {
 
     /// In the child: all scenarios, for what is wrong and then for what is needless; threads with one preemption; every
     /// shape of a step; a random workload.
-    private func deliberate(_ number: Int, _ isNeedless: Bool) throws -> String {
-        try switchOn(number)
+    private func deliberate(_ numbers: [Int], _ isNeedless: Bool) throws -> String {
+        try switchOn(numbers)
         for isCounted in isNeedless ? [true] : [false, true] {
-            let outcome = campaign.outcome(nil, isCounted: isCounted)
+            let outcome = campaign.outcome([], isCounted: isCounted)
             if let killer = outcome.killer { return "\(killer)\t\(outcome.detail)" }
         }
         do {
@@ -85,9 +85,11 @@ struct MutantCourt {
         return shapes + [[.random(seed: 1, steps: 12, model: .lines)]]
     }
 
-    private func switchOn(_ number: Int) throws {
+    private func switchOn(_ numbers: [Int]) throws {
         #if SOURCE_MUTANTS
-            unsafe SourceMutant.number = number
+            unsafe (SourceMutant.number, SourceMutant.second) = (
+                numbers.first ?? 0, numbers.dropFirst().first ?? 0
+            )
         #else
             throw ValidationError("there are no mutants in this build: make source-mutants")
         #endif

@@ -1,5 +1,5 @@
 internal import ArgumentParser
-internal import PmemStore
+internal import Glibc
 internal import PmemStoreTesting
 internal import SourceMutants
 
@@ -25,38 +25,71 @@ struct SourceMutantsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "source-mutants", abstract: "Switches source mutants on, one after the other.")
 
-    @Argument(help: "Directory of the package.") var package: String
+    @Argument(help: "Directory of the package; for pairs the one that was woven.") var package: String
+    @Option(help: "Two at the same time: so many pairs, 0: all.") var pairs: Int?
+    @Option(help: "Which pairs are drawn.") var seed: UInt64 = 1
     @Option(help: "Number of this worker, from 0.") var worker = 0
     @Option(help: "Workers that share the work.") var workers = 1
     @Option(help: "Only mutants whose name contains this.") var only = ""
     @Option(help: "Seconds of processor time for each mutant.") var limit: UInt32 = 300
     @Flag(help: "Prints what noticed each.") var verbose = false
 
-    func validate() throws { try checkShare(worker: worker, workers: workers) }
+    func validate() throws {
+        try checkShare(worker: worker, workers: workers)
+        try checkPairs(pairs)
+    }
 
     func run() throws {
         prepareProcess()
-        let catalogue = try WovenPackage(root: package).catalogue
+        let woven = try WovenPackage(root: package)
+        let sample = try pairs.map { try SourcePairs(woven).sample(count: $0, seed: seed) }
         let court = MutantCourt(campaign: try makeCampaign(MutationScenario.all), limit: limit)
         // What the engine itself cannot pass says nothing about its mutants.
-        let engine = try court.judge(0)
+        let engine = try court.judge([])
         if let killer = engine.killer {
             throw ValidationError("the engine fails [\(killer)]: \(engine.detail)")
         }
         print("the engine itself: nothing found in \(engine.milliseconds) ms")
-        let mutants = catalogue.mutants.filter {
-            ($0.judge == .lab || $0.judge == .budget) && (only.isEmpty || $0.name.contains(only))
+        if let sample { return try judge(sample, court) }
+        let mutants = woven.catalogue.mutants.filter {
+            $0.isJudgedByLab && (only.isEmpty || $0.name.contains(only))
         }
         for (index, mutant) in mutants.enumerated() where index % workers == worker {
-            let sentence = try court.judge(mutant.number, isNeedless: mutant.judge == .budget)
-            print(
-                MutantReport.Verdict(
-                    name: mutant.name, killer: sentence.killer, isUnfinished: sentence.isUnfinished,
-                    milliseconds: sentence.milliseconds
-                ).line)
-            if verbose { print("  \(sentence.detail)") }
+            try judge([mutant], court)
         }
     }
+
+    /// One mutant, or two at the same time.
+    @discardableResult
+    private func judge(_ mutants: [SourceMutant], _ court: MutantCourt) throws -> MutantCourt.Sentence {
+        let sentence = try court.judge(
+            mutants.map(\.number), isNeedless: mutants.allSatisfy { $0.judge == .budget })
+        print(
+            MutantReport.Verdict(
+                name: mutants.map(\.name).joined(separator: "+"), killer: sentence.killer,
+                isUnfinished: sentence.isUnfinished, milliseconds: sentence.milliseconds
+            ).line)
+        if verbose { print("  \(sentence.detail)") }
+        fflush(nil)
+        return sentence
+    }
+
+    private func judge(_ sample: PairSample<SourceMutant>, _ court: MutantCourt) throws {
+        let pairs = sample.pairs.map { [$0.first, $0.second] }.filter { pair in
+            only.isEmpty || pair.contains { $0.name.contains(only) }
+        }
+        try checkFilter(only, leaves: pairs.count)
+        var score = PairScore(available: sample.available)
+        for (index, pair) in pairs.enumerated() where index % workers == worker {
+            let sentence = try judge(pair, court)
+            score.enter(milliseconds: sentence.milliseconds, isKilled: sentence.killer != nil)
+        }
+        try score.close()
+    }
+}
+
+extension SourceMutant {
+    var isJudgedByLab: Bool { judge == .lab || judge == .budget }
 }
 
 /// The source mutants that tests judge: number, name, filter of the tests.

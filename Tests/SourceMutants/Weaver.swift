@@ -97,12 +97,29 @@ package struct Weaver {
     }
 
     /// The source with all mutants in it.
-    package func woven() throws -> String {
-        let sorted = edits.sorted {
+    package func woven() throws -> String { try weave(0..<text.count, sorted[...]) }
+
+    private var sorted: [Edit] {
+        edits.sorted {
             ($0.range.lowerBound, -$0.range.upperBound, $0.number)
                 < ($1.range.lowerBound, -$1.range.upperBound, $1.number)
         }
-        return try weave(0..<text.count, sorted[...])
+    }
+
+    /// Numbers, the lower first, of mutants that change the same place, or of which one lies within the other: where
+    /// both are on, one of them would not run.
+    package var clashes: Set<[Int]> {
+        var found: Set<[Int]> = []
+        let sorted = sorted
+        for (index, outer) in sorted.enumerated() {
+            for inner in sorted[(index + 1)...]
+            where inner.number != outer.number
+                && (inner.range == outer.range || inner.range.lowerBound < outer.range.upperBound)
+            {
+                found.insert([min(outer.number, inner.number), max(outer.number, inner.number)])
+            }
+        }
+        return found
     }
 
     private func weave(_ range: Range<Int>, _ edits: ArraySlice<Edit>) throws -> String {

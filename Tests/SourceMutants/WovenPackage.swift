@@ -15,7 +15,14 @@ package struct WovenPackage {
     /// The engine's sources that mutants change, woven, by path.
     ///
     /// - Throws: ``MutantListError`` for a mutant whose text is not in its file exactly once.
-    package func sources() throws -> [String: String] {
+    package func sources() throws -> [String: String] { try weavers().mapValues { try $0.woven() } }
+
+    /// Pairs of mutants, by number, of which one would hide the other, the lower first.
+    package func clashes() throws -> Set<[Int]> {
+        try weavers().values.reduce(into: []) { $0.formUnion($1.clashes) }
+    }
+
+    private func weavers() throws -> [String: Weaver] {
         var weavers: [String: Weaver] = [:]
         for mutant in catalogue.mutants {
             for hunk in mutant.hunks {
@@ -25,7 +32,7 @@ package struct WovenPackage {
                 weavers[path] = weaver
             }
         }
-        return try weavers.mapValues { try $0.woven() }
+        return weavers
     }
 
     /// Makes the copy, or brings it up to date; what has not changed is not touched.
@@ -53,13 +60,14 @@ package struct WovenPackage {
     private static let switches = """
         import Glibc
 
-        /// Which mutant of this copy runs; 0: none.
+        /// Which mutants of this copy run: one, or two at the same time; 0: none.
         package enum SourceMutant {
             nonisolated(unsafe) package static var number = unsafe getenv("PMEMSTORE_SOURCE_MUTANT")
                 .flatMap { unsafe Int(String(cString: $0)) } ?? 0
+            nonisolated(unsafe) package static var second = 0
 
             @inline(__always)
-            package static func isOn(_ wanted: Int) -> Bool { unsafe number == wanted }
+            package static func isOn(_ wanted: Int) -> Bool { unsafe number == wanted || second == wanted }
         }
 
         """

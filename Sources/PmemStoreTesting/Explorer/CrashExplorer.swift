@@ -82,10 +82,14 @@ package final class CrashExplorer {
     /// Makes the medium faulty, here and in nested crashes; what recovers an image is not.
     ///
     /// - Parameter isAudited: false: what the door's audit finds is not reported.
-    package func mutate(_ mutation: MediumMutation?, isAudited: Bool = true) {
-        memory.mutation = mutation
+    package func mutate(_ mutations: [MediumMutation], isAudited: Bool = true) {
+        memory.mutations = mutations
         memory.isAudited = isAudited
-        inner?.mutate(mutation, isAudited: isAudited)
+        inner?.mutate(mutations, isAudited: isAudited)
+    }
+
+    package func mutate(_ mutation: MediumMutation?, isAudited: Bool = true) {
+        mutate(mutation.map { [$0] } ?? [], isAudited: isAudited)
     }
 
     /// Sees every call through the door, those of nested recoveries too.
@@ -100,7 +104,11 @@ package final class CrashExplorer {
         return inner.memory.counts + inner.nestedCounts
     }
 
-    package var strikes: Int { memory.strikes + (inner?.strikes ?? 0) }
+    /// How often each mutation has changed anything.
+    package var strikes: [Int] {
+        let here = memory.blows.map(\.strikes)
+        return inner.map { zip(here, $0.strikes).map { $0 + $1 } } ?? here
+    }
 
     /// A new run begins with what the memory holds.
     ///

@@ -40,7 +40,7 @@ package struct Canary: Sendable {
 
     /// What is wrong with the lab; nil when the canary was noticed by what should have.
     package func silence(in campaign: MutationCampaign) -> String? {
-        let outcome = campaign.outcome(mutation, isAudited: isAudited)
+        let outcome = campaign.outcome([mutation], isAudited: isAudited)
         guard let killer = outcome.killer else { return "\(mutation) went unnoticed" }
         return rungs.contains(killer) ? nil : "\(mutation) was noticed by \(killer) only: \(outcome.detail)"
     }

@@ -21,12 +21,13 @@ package final class MutationCampaign {
     }
 
     package struct Outcome: Sendable {
-        package let mutation: MediumMutation
+        /// One, or the two of a pair.
+        package let mutations: [MediumMutation]
         /// What killed it; nil: it survived.
         package let killer: CrashFailure.Rung?
         package let detail: String
-        /// How often the mutation changed anything.
-        package let strikes: Int
+        /// How often each has changed anything.
+        package let strikes: [Int]
         package let nanoseconds: UInt64
         /// Why it is no mutant at all.
         package internal(set) var proof: EquivalentMutant?
@@ -36,10 +37,12 @@ package final class MutationCampaign {
         }
 
         package var result: Result {
-            if proof != nil { return killer == nil && strikes == 0 ? .equivalent : .wronglyProved }
+            if proof != nil { return killer == nil && isIdle ? .equivalent : .wronglyProved }
             if killer != nil { return .killed }
-            return strikes == 0 ? .neverStruck : .survived
+            return isIdle ? .neverStruck : .survived
         }
+
+        private var isIdle: Bool { strikes.allSatisfy { $0 == 0 } }
     }
 
     private var runs: [(scenario: MutationScenario, run: CrashRun)] = []
@@ -98,56 +101,68 @@ package final class MutationCampaign {
         }
     }
 
-    /// Runs the scenarios with a mutant until something notices: first without crashes, which is cheap, then with them,
-    /// beginning with those in which the mutant has struck, or could.
+    /// The mutants that change something, each with the site it is at: what pairs are made of.
+    package var placed: [(mutation: MediumMutation, site: Site)] {
+        mutants.compactMap { mutant in
+            guard let site = sites.first(where: { mutant.isAt($0) }), proof([mutant]) == nil else {
+                return nil
+            }
+            return (mutant, site)
+        }
+    }
+
+    private func proof(_ mutations: [MediumMutation]) -> EquivalentMutant? {
+        guard mutations.count == 1, let site = sites.first(where: { mutations[0].isAt($0) }) else {
+            return nil
+        }
+        return EquivalentMutant.all.first { $0.isOf(site) && $0.operator == mutations[0].operator }
+    }
+
+    /// Runs the scenarios with a mutant, or several at once, until something notices: first without crashes, which is
+    /// cheap, then with them, beginning with those in which a mutant has struck, or could.
     ///
     /// - Parameters:
     ///   - isAudited: false: the door's own audit is not asked, and the explorer is alone.
     ///   - isCounted: false: the budgets are not asked.
     package func outcome(
-        _ mutation: MediumMutation?, isAudited: Bool = true, isCounted: Bool = true, seed: UInt64 = 1,
+        _ mutations: [MediumMutation], isAudited: Bool = true, isCounted: Bool = true, seed: UInt64 = 1,
         clock: () -> UInt64 = { 0 }
     ) -> Outcome {
         let begun = clock()
-        let site = sites.first { mutation?.isAt($0) ?? false }
-        let proof = site.flatMap { site in
-            EquivalentMutant.all.first { $0.isOf(site) && $0.operator == mutation?.operator }
-        }
-        let mutant =
-            mutation
-            ?? MediumMutation(kind: .copyIn, role: .writer, site: nil, operator: .dropStore, period: 1)
-        var (strikes, struck) = (0, [Int]())
+        let concerned = sites.filter { site in mutations.contains { $0.isAt(site) } }
+        let proof = proof(mutations)
+        var (strikes, struck) = (mutations.map { _ in 0 }, [Int]())
         for isQuiet in [true, false] {
             let rest = runs.indices.filter { !struck.contains($0) }
-            let passing = rest.filter { index in site.map { passed[index].contains($0) } ?? false }
+            let passing = rest.filter { index in concerned.contains { passed[index].contains($0) } }
             for index in isQuiet ? rest : struck + passing + rest.filter({ !passing.contains($0) }) {
                 let trial = trial(
-                    index, mutation, isQuiet: isQuiet, isAudited: isAudited, isCounted: isCounted, seed: seed)
-                strikes += trial.strikes
-                if trial.strikes > 0, isQuiet { struck.append(index) }
+                    index, mutations, isQuiet: isQuiet, isAudited: isAudited, isCounted: isCounted, seed: seed
+                )
+                strikes = zip(strikes, trial.strikes).map { $0 + $1 }
+                if trial.strikes.contains(where: { $0 > 0 }), isQuiet { struck.append(index) }
                 if let failure = trial.failure {
                     return Outcome(
-                        mutation: mutant, killer: failure.rung, detail: failure.text, strikes: strikes,
+                        mutations: mutations, killer: failure.rung, detail: failure.text, strikes: strikes,
                         nanoseconds: clock() - begun, proof: proof)
                 }
             }
         }
         return Outcome(
-            mutation: mutant, killer: nil, detail: "", strikes: strikes, nanoseconds: clock() - begun,
+            mutations: mutations, killer: nil, detail: "", strikes: strikes, nanoseconds: clock() - begun,
             proof: proof)
     }
 
     private func trial(
-        _ index: Int, _ mutation: MediumMutation?, isQuiet: Bool, isAudited: Bool, isCounted: Bool,
+        _ index: Int, _ mutations: [MediumMutation], isQuiet: Bool, isAudited: Bool, isCounted: Bool,
         seed: UInt64
-    ) -> (failure: CrashFailure?, strikes: Int) {
+    ) -> (failure: CrashFailure?, strikes: [Int]) {
         let (scenario, run) = runs[index]
-        let struckBefore = run.explorer.strikes
         var thrown: CrashFailure?
         do {
             try run.restart(seed: seed, context: "\(scenario.name)")
             let (before, nestedBefore) = (run.memory.counts, run.explorer.nestedCounts)
-            run.explorer.mutate(mutation, isAudited: isAudited)
+            run.explorer.mutate(mutations, isAudited: isAudited)
             if isQuiet {
                 try run.quietly { try scenario.run(on: run) }
             } else {
@@ -159,15 +174,16 @@ package final class MutationCampaign {
             }
             // Other operators change how much there is to explore, and that is not the engine's cost.
             let nested = run.explorer.nestedCounts - nestedBefore
-            if isCounted, !isQuiet, mutation?.operator.isCost ?? true, nested != nestedBudgets[index] {
+            if isCounted, !isQuiet, mutations.allSatisfy(\.operator.isCost), nested != nestedBudgets[index] {
                 run.explorer.report(.cost, "nested: \(nested) instead of \(nestedBudgets[index])")
             }
         } catch {
             thrown = CrashFailure(rung: .live, text: "\(error)", token: "")
         }
         let failure = run.failures.first ?? thrown
-        run.explorer.mutate(nil)
-        return (failure, run.explorer.strikes - struckBefore)
+        let strikes = run.explorer.strikes
+        run.explorer.mutate([])
+        return (failure, strikes)
     }
 }
 

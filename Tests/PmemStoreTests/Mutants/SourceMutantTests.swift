@@ -25,6 +25,25 @@ struct SourceMutantTests {
         #expect(words == expected)
     }
 
+    @Test("Mutants of one place, and one within another, are no pair; others are")
+    func clashes() throws {
+        let source = "g(a + b)\nh()\ni(c)\n"
+        var weaver = Weaver(path: "f.swift", text: source)
+        let lines: [[SourceMutant.Line]] = [
+            [.changed([.init("g("), .init("a", "c"), .init(" + b)")])],
+            [.changed([.init("g(a + "), .init("b", "c"), .init(")")])],
+            [.removed("g(a + b)"), .kept("h()")],
+            [.kept("h()"), .added("j()")],
+            [.kept("h()"), .added("k()")],
+            [.changed([.init("i("), .init("c", "d"), .init(")")]), .added("l()")],
+        ]
+        for (index, lines) in lines.enumerated() {
+            let mutant = SourceMutant(name: "m\(index)", number: index + 1, lines: lines)
+            try weaver.add(mutant.hunks[0], of: mutant)
+        }
+        #expect(weaver.clashes == [[1, 3], [2, 3], [4, 5]])
+    }
+
     /// Within the switch it would run early, whichever mutant is on, and the engine itself would be another.
     @Test("A `defer` is not taken out, as it would end with the switch")
     func deferred() {
