@@ -127,6 +127,21 @@ import Testing
         #expect(RunNeeds(few).stored < 2e9)
     }
 
+    /// Nor does it use them in the rounds that follow where backups have views of their own between.
+    @Test func backupsBesideWritersNeedRoom() throws {
+        func stored(_ workloads: String, rounds: Int) throws -> Double {
+            RunNeeds(
+                try parts(
+                    "[a]\nengine = pmemstore,lmdb\nkeys = 100000\noperations = 100000\nrounds = \(rounds)\n"
+                        + "workloads = \(workloads)")
+            ).stored
+        }
+        let alone = try stored("longreader", rounds: 3)
+        #expect(try stored("longreader", rounds: 9) == alone)
+        #expect(try stored("longreader,backup", rounds: 3) > alone + 2e10)
+        #expect(try stored("longreader,backup", rounds: 4) > stored("longreader,backup", rounds: 3))
+    }
+
     @Test func runsThatCannotFitAreRefused() throws {
         let huge = try parts(
             "[a]\nengine = pmemstore\nworkloads = readrandom\nkeys = 4000000000\nvalue-size = 1073741824")
