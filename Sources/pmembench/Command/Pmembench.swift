@@ -14,7 +14,7 @@ struct Pmembench: ParsableCommand {
             """,
         subcommands: [
             RunCommand.self, CompareCommand.self, LoadCommand.self, ReportCommand.self,
-            LeaseCommand.self, LeaveKilledCommand.self, CountedCommand.self,
+            LeaseCommand.self, ReadChainCommand.self, LeaveKilledCommand.self, CountedCommand.self,
         ])
 
     static func main() {

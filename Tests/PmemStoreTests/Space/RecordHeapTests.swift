@@ -151,6 +151,26 @@ struct RecordHeapTests {
         }
     }
 
+    @Test("A tail that holds something stays, also where the checkpoint alone says so")
+    func tails() throws {
+        try withHeap(chunks: 128) { heap, map in
+            let last = 127
+            func removes() -> Bool { heap.removeTail(from: last) }
+            let slot = try Self.slots(100, chunk: last)[0]
+            try heap.claim(slot, byteCount: 100)
+            #expect(!removes())
+            try heap.release(slot)
+            unsafe map.saved(last).pointee.savedKind = Chunk.run
+            #expect(!removes())
+            #expect(heap.chunkCount == 128)
+            unsafe map.saved(last).pointee.savedKind = Chunk.free
+            #expect(removes())
+            heap.addChunks(first: last, count: 1, reservedBytes: Space.chunkBytes)
+            #expect(removes())
+            #expect(heap.chunkCount == 127)
+        }
+    }
+
     // MARK: Space that is hard to find
 
     @Test("A chunk that replay has filled since it was listed is passed over")
