@@ -18,7 +18,7 @@ package struct NodeReclaimer: ~Copyable {
     private var blocked: [UInt64: [UInt64]] = [:]
 
     /// Nodes that wait before all pinned commits are looked up.
-    private static let batch = 512
+    private static let batch = 128
     /// Nodes freed by one commit once nothing is pinned: what a checkpoint held back is not one commit's burden.
     private static let step = 32
 
@@ -73,23 +73,39 @@ package struct NodeReclaimer: ~Copyable {
     private mutating func reclaimAroundReaders(_ pool: inout NodePool) {
         let pins = readers.pinnedCommits()
         let nodes = waiting
-        waiting = WordList(capacity: 4096)
-        for index in 0..<nodes.count { freeOrBlock(nodes[index], pins, &pool) }
+        waiting = WordList(capacity: nodes.count)
+        freeOrBlock((0..<nodes.count).lazy.map { nodes[$0] }, pins, &pool)
         nodes.deallocate()
         for pin in blocked.keys where !pins.contains(pin) {
             guard let nodes = blocked.removeValue(forKey: pin) else { continue }
-            for word in nodes { freeOrBlock(word, pins, &pool) }
+            freeOrBlock(nodes, pins, &pool)
         }
     }
 
-    private mutating func freeOrBlock(_ word: UInt64, _ pins: [UInt64], _ pool: inout NodePool) {
-        let node = NodePool.node(word)
-        let born = node.visibleFrom
-        let dead = unsafe node.header.pointee.stamp
-        if let pin = pins.last(where: { $0 < dead }), pin >= born {
-            blocked[pin, default: []].append(word)
-        } else {
-            pool.release(word)
+    /// Most often one pin, a checkpoint's, holds all of them: they are looked up by pin when it changes, not each.
+    private mutating func freeOrBlock(
+        _ words: some Sequence<UInt64>, _ pins: [UInt64], _ pool: inout NodePool
+    ) {
+        var holder: UInt64 = 0
+        var held: [UInt64] = []
+        for word in words {
+            let node = NodePool.node(word)
+            let born = node.visibleFrom
+            let dead = unsafe node.header.pointee.stamp
+            guard let pin = pins.last(where: { $0 < dead }), pin >= born else {
+                pool.release(word)
+                continue
+            }
+            if pin != holder {
+                block(held, by: holder)
+                (holder, held) = (pin, [])
+            }
+            held.append(word)
         }
+        block(held, by: holder)
+    }
+
+    private mutating func block(_ words: [UInt64], by pin: UInt64) {
+        if !words.isEmpty { blocked[pin, default: []] += words }
     }
 }
