@@ -154,8 +154,7 @@ struct Exploration {
     }
 
     private mutating func runRandom() throws {
-        var plan = command.plan
-        plan.futureLimit = 200_000
+        let plan = command.plan
         let models: [MediumModel] = [.lines, .lines, .lines, .paranoid, .pages, .extendedCache]
         let runs = try MediumModel.allCases.map { model in
             (model, try CrashWorkload.random(seed: 1, steps: 1, model: model).makeRun(plan: plan, depth: 3))

@@ -42,6 +42,8 @@ package final class CrashRun {
         memory.onEvent = { history.note($0, layout) }
         defer { memory.onEvent = nil }
         var store = try SimulatedStore(memory, layout: layout)
+        // Damage may lead back to the empty store too.
+        history.settle(store.commit, model)
         for step in start {
             switch step {
             case .commit(let operations):

@@ -114,6 +114,16 @@ struct FailureAnalysisTests {
         #expect(analyst.tally.states == 0 && nested == 2 * deep && (1...2).contains(deep), "\(analyst.tally)")
     }
 
+    @Test("Damage may lead back to the empty store before all commits: an earlier one, whole")
+    func lostFirstSuperblock() throws {
+        // Found by a night that ran all sequences of three steps.
+        let token = try #require(ReplayToken("pms1:seq/1/19.14.2/lines:38:18:lost-4160-0"))
+        let analyst = try FailureAnalyst(token.workload, depth: token.depth)
+        #expect(try analyst.replay(token.path) == nil)
+        let faults = analyst.tally.faults.values
+        #expect(faults.map(\.superblocksLost).reduce(0, +) == 1, "\(faults)")
+    }
+
     @Test("A random workload is left with the steps that its failure needs")
     func shrunkenSteps() throws {
         let analysis = try Self.analysis(Self.mutation(.dropDrain, .drain, .writer), "rnd/3/6/lines")
