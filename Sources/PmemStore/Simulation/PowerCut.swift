@@ -13,6 +13,9 @@
 /// difference are parts: hardly an image is run twice. In a range that holds a torn part already, a few parts stand
 /// for all.
 ///
+/// Parts that lack only what nobody has read of the whole are not run: the end of a record's last line, behind what its
+/// checksum covers.
+///
 /// A structure behind a pointer: properties of a class are checked for exclusive access each time.
 @safe package struct PowerCut {
     /// Of the parent, at the crash point.
@@ -41,6 +44,8 @@
         var choice: Int32 = 0
         /// Its words in ``differing``.
         var words = 0..<0
+        /// None of its words from here on was read.
+        var reach = 0
 
         /// Some words have arrived, others not.
         var isTorn: Bool { choice > PowerCut.nothing }
@@ -52,6 +57,10 @@
         var arity: Int32
         /// The only parts to run beside the whole and nothing, ascending; nil: all.
         var samples: SIMD2<Int32>?
+        /// Whose part it is; nil: no group's, or not one of a search.
+        var group: Int?
+        /// In no run with the whole was a word read from here on; `max` where there was no such run.
+        var reach = Int.max
 
         var next: Int32? {
             guard let samples, choice >= PowerCut.nothing else {
@@ -125,14 +134,36 @@
 
     /// Turns to the next future; false when all were run.
     mutating func advance() -> Bool {
-        while let last = path.last {
-            if let next = last.next {
-                path[path.count - 1].choice = next
+        noteReaches()
+        while var last = path.popLast() {
+            while let next = last.next {
+                last.choice = next
+                if isLikeWhole(last) { continue }
+                path.append(last)
                 return true
             }
-            path.removeLast()
         }
         return false
+    }
+
+    /// How far this run has read what has arrived whole.
+    private mutating func noteReaches() {
+        for place in path.indices where path[place].choice == 0 {
+            guard let group = path[place].group else { continue }
+            path[place].reach = max(path[place].reach, fate[group].reach)
+        }
+    }
+
+    /// True for a part that lacks only words which no run with the whole has read. The run that was last has decided
+    /// about the same words.
+    private func isLikeWhole(_ decision: Decision) -> Bool {
+        guard let group = decision.group, decision.reach < groups[group].high else { return false }
+        let words = fate[group].words
+        return words.allSatisfy { word in
+            units[Int(differing[word])].offset >= decision.reach
+                || Self.isPresent(
+                    word - words.lowerBound, of: words.count, Int(decision.choice), seed: groups[group].event)
+        }
     }
 
     /// The decisions of this run, for a replay token.
@@ -160,8 +191,9 @@
 
     /// The run has written the line itself.
     @inline(__always)
-    func overwrite(_ line: Int) {
+    mutating func overwrite(_ line: Int) {
         unsafe written[line] = run
+        if unsafe reads.pointee.pending[line] != 0 { noteRead(line, to: (line + 1) << 6) }
         unsafe reads.pointee.close(line)
     }
 
@@ -170,13 +202,35 @@
     /// - Parameter covered: The bytes that are read at once, where one checksum covers them; else none.
     @inline(never)
     mutating func decide(_ line: Int, _ covered: Range<Int>, in memory: SimulatedMemory) {
-        unsafe reads.pointee.close(line)
         let range = (low: line << 6, high: line << 6 + 64)
         for index in groups.indices where fate[index].run != run {
             if groups[index].low < range.high && groups[index].high > range.low {
                 decideGroup(index, covered, memory)
             }
         }
+        // A reader without a checksum may go by all that lies beside what it has asked for.
+        noteRead(line, to: covered.isEmpty ? range.high : min(covered.upperBound, range.high))
+    }
+
+    /// A line was read up to `end`. It is closed unless more of what was stored lies behind that.
+    private mutating func noteRead(_ line: Int, to end: Int) {
+        let range = (low: line << 6, high: line << 6 + 64)
+        var isRead = true
+        for index in groups.indices where fate[index].run == run && groups[index].cell < 0 {
+            guard groups[index].low < range.high && groups[index].high > range.low else { continue }
+            fate[index].reach = max(fate[index].reach, end)
+            if end < range.high && hasWords(index, in: end..<range.high) { isRead = false }
+        }
+        if isRead { unsafe reads.pointee.close(line) }
+    }
+
+    /// True where a group that was decided about has words in a range that make a difference.
+    private func hasWords(_ index: Int, in range: Range<Int>) -> Bool {
+        for word in fate[index].words.reversed() {
+            let offset = units[Int(differing[word])].offset
+            if offset < range.upperBound { return offset >= range.lowerBound }
+        }
+        return false
     }
 
     private mutating func decideGroup(_ index: Int, _ covered: Range<Int>, _ memory: SimulatedMemory) {
@@ -218,7 +272,9 @@
             for older in cut.overlaps[index] where older < index && cut.hides(older, beneath: group) {
                 isSame = true
             }
-            var decision = Decision(choice: isSame ? Self.nothing : 0, arity: Int32(arity))
+            var decision = Decision(
+                choice: isSame ? Self.nothing : 0, arity: Int32(arity), group: index, reach: isSame ? .max : 0
+            )
             let isRead = group.low < covered.upperBound && group.high > covered.lowerBound
             if arity > 4, isRead, cut.isTorn(covered) {
                 decision.samples = Self.samples(words.count, seed: group.event)
