@@ -158,11 +158,9 @@
     /// about the same words.
     private func isLikeWhole(_ decision: Decision) -> Bool {
         guard let group = decision.group, decision.reach < groups[group].high else { return false }
-        let words = fate[group].words
-        return words.allSatisfy { word in
+        return fate[group].words.allSatisfy { word in
             units[Int(differing[word])].offset >= decision.reach
-                || Self.isPresent(
-                    word - words.lowerBound, of: words.count, Int(decision.choice), seed: groups[group].event)
+                || isThere(word, of: group, choice: decision.choice)
         }
     }
 
@@ -194,7 +192,6 @@
     mutating func overwrite(_ line: Int) {
         unsafe written[line] = run
         if unsafe reads.pointee.pending[line] != 0 { noteRead(line, to: (line + 1) << 6) }
-        unsafe reads.pointee.close(line)
     }
 
     /// Decides about the groups that hold units of a line, and about no others: what is behind them stays open.
@@ -202,26 +199,32 @@
     /// - Parameter covered: The bytes that are read at once, where one checksum covers them; else none.
     @inline(never)
     mutating func decide(_ line: Int, _ covered: Range<Int>, in memory: SimulatedMemory) {
-        let range = (low: line << 6, high: line << 6 + 64)
-        for index in groups.indices where fate[index].run != run {
-            if groups[index].low < range.high && groups[index].high > range.low {
-                decideGroup(index, covered, memory)
-            }
+        let bytes = Self.bytes(of: line)
+        for index in groups.indices where fate[index].run != run && isIn(bytes, index) {
+            decideGroup(index, covered, memory)
         }
         // A reader without a checksum may go by all that lies beside what it has asked for.
-        noteRead(line, to: covered.isEmpty ? range.high : min(covered.upperBound, range.high))
+        noteRead(line, to: covered.isEmpty ? bytes.upperBound : min(covered.upperBound, bytes.upperBound))
     }
 
     /// A line was read up to `end`. It is closed unless more of what was stored lies behind that.
     private mutating func noteRead(_ line: Int, to end: Int) {
-        let range = (low: line << 6, high: line << 6 + 64)
+        let bytes = Self.bytes(of: line)
         var isRead = true
         for index in groups.indices where fate[index].run == run && groups[index].cell < 0 {
-            guard groups[index].low < range.high && groups[index].high > range.low else { continue }
+            guard isIn(bytes, index) else { continue }
             fate[index].reach = max(fate[index].reach, end)
-            if end < range.high && hasWords(index, in: end..<range.high) { isRead = false }
+            if end < bytes.upperBound && hasWords(index, in: end..<bytes.upperBound) { isRead = false }
         }
         if isRead { unsafe reads.pointee.close(line) }
+    }
+
+    private static func bytes(of line: Int) -> Range<Int> { line << 6..<(line + 1) << 6 }
+
+    /// True where a group reaches into a range.
+    @inline(__always)
+    private func isIn(_ range: Range<Int>, _ index: Int) -> Bool {
+        groups[index].low < range.upperBound && groups[index].high > range.lowerBound
     }
 
     /// True where a group that was decided about has words in a range that make a difference.
@@ -275,8 +278,7 @@
             var decision = Decision(
                 choice: isSame ? Self.nothing : 0, arity: Int32(arity), group: index, reach: isSame ? .max : 0
             )
-            let isRead = group.low < covered.upperBound && group.high > covered.lowerBound
-            if arity > 4, isRead, cut.isTorn(covered) {
+            if arity > 4, cut.isIn(covered, index), cut.isTorn(covered) {
                 decision.samples = Self.samples(words.count, seed: group.event)
             }
             return decision
@@ -315,11 +317,16 @@
     /// True where a word of a group, of those that make a difference, has arrived.
     @inline(__always)
     private func isThere(_ word: Int, of index: Int) -> Bool {
-        let fate = fate[index]
-        return fate.choice == 0
-            || Self.isPresent(
-                word - fate.words.lowerBound, of: fate.words.count, Int(fate.choice),
-                seed: groups[index].event)
+        let choice = fate[index].choice
+        return choice == 0 || isThere(word, of: index, choice: choice)
+    }
+
+    /// The same, if this part had arrived.
+    @inline(__always)
+    private func isThere(_ word: Int, of index: Int, choice: Int32) -> Bool {
+        let words = fate[index].words
+        return Self.isPresent(
+            word - words.lowerBound, of: words.count, Int(choice), seed: groups[index].event)
     }
 
     /// Groups of a cell arrive in order: what is decided about one narrows what is left for the others.

@@ -16,7 +16,9 @@ struct PendingPartsTests {
             image = memory.makeChild(isTracking: false)
         }
 
-        func store(_ first: Int, _ words: [UInt64]) {
+        func store(_ first: Int, _ words: [UInt64]) { copyIn(first, words, to: memory) }
+
+        private func copyIn(_ first: Int, _ words: [UInt64], to memory: SimulatedMemory) {
             unsafe words.withUnsafeBytes { bytes in
                 guard let start = bytes.baseAddress else { return }
                 unsafe memory.copyIn(UInt64(8 * first), start, bytes.count, role: .writer, site: .none)
@@ -46,12 +48,7 @@ struct PendingPartsTests {
             image.willRead(8 * range.lowerBound, 8 * range.count, isChecked: isChecked)
         }
 
-        func overwrite(_ first: Int, _ words: [UInt64]) {
-            unsafe words.withUnsafeBytes { bytes in
-                guard let start = bytes.baseAddress else { return }
-                unsafe image.copyIn(UInt64(8 * first), start, bytes.count, role: .writer, site: .none)
-            }
-        }
+        func overwrite(_ first: Int, _ words: [UInt64]) { copyIn(first, words, to: image) }
 
         /// All images: what a later store covers is there or not, of the others every part.
         func all(words: Int) -> Set<[UInt64]> {
