@@ -199,17 +199,17 @@ struct PendingPartsTests {
     /// Rolled back to a savepoint, the transaction writes its records where others are on their way already, and the
     /// headers there tell of lengths that take in their neighbours. Each of these was a crash point of 200 000 futures
     /// and more, the last one of over a million, and was given up.
-    @Test("Slots that are used again before any fence", arguments: [UInt64(65), 72, 688])
-    func usedAgain(seed: UInt64) throws {
+    @Test("Slots that are used again before any fence", arguments: zip([65, 72, 688], [3_600, 900, 3_400]))
+    func usedAgain(seed: UInt64, least: Int) throws {
         var plan = CrashPlan.flat
         plan.use = 0
-        plan.futureLimit = 30_000
+        plan.futureLimit = 5_000
         let workload = CrashWorkload.random(seed: seed, steps: 12, model: .lines)
         let run = try workload.makeRun(plan: plan, depth: 1)
         try workload.run(on: run)
         #expect(run.failures.isEmpty, "\(run.failures)")
         #expect(run.explorer.tally.capped == 0)
-        #expect(run.explorer.tally.mostFutures > 500)
+        #expect(run.explorer.tally.mostFutures > least)
         print("used again, seed \(seed): \(run.explorer.tally)")
     }
 }
